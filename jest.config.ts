@@ -1,0 +1,26 @@
+/** @jest-config-loader esbuild-register */
+import { readFileSync } from 'node:fs';
+import type { Config } from 'jest';
+
+/** The build's own compiler settings; only the exclusion of specs is the build's alone. */
+const swc = { ...JSON.parse(readFileSync('.swcrc', 'utf8')), exclude: [], swcrc: false };
+
+/** What every tier shares: ESM TypeScript through SWC, libs by their `#name`. */
+const shared: Config = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': ['@swc/jest', swc] },
+  moduleNameMapper: {
+    '^#(kernel|config|database|queue|ledger|runner|sandbox|artifacts|identity|client|testing)$': '<rootDir>/libs/$1/src/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  injectGlobals: true,
+};
+
+export default {
+  projects: [
+    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs}/**/*.spec.ts'] },
+    { ...shared, displayName: 'medium', testMatch: ['<rootDir>/test/medium/**/*.spec.ts'] },
+    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'] },
+  ],
+} satisfies Config;

@@ -1,0 +1,40 @@
+/** Everything that can be set from outside, read once at the start of a process. `docs/configuration.md` explains each. */
+export interface Config {
+  /** Where files live that this installation owns: blobs, workdirs, the embedded database. Absolute. */
+  dataDir: string;
+  database: {
+    /** The connection of this process, or undefined where the embedded PostgreSQL is to be used. */
+    url: string | undefined;
+    /** The owner's connection, for migrations. The same as `url` unless DATABASE_OWNER_URL is set. */
+    ownerUrl: string | undefined;
+    /** The most connections that one process opens. */
+    poolSize: number;
+  };
+  /** Undefined: BullMQ's PostgreSQL backend on the same database. */
+  redisUrl: string | undefined;
+  http: { host: string; port: number };
+  sandbox: {
+    driver: SandboxDriverName;
+    /** Host paths that every sandboxed step may read, at the same path. */
+    readOnlyPaths: string[];
+  };
+  runner: {
+    /** Jobs that one worker process carries at a time. */
+    concurrency: number;
+    /** How long a claim is good for without renewal. */
+    leaseMs: number;
+    /** Pause between two looks for jobs that nobody holds. */
+    reconcileMs: number;
+    /** A worker goes on with the next phase itself while the phases it has run took less than this; 0: every phase is handed to the queue. */
+    handoverAfterMs: number;
+    /** How long a stopping process waits for running steps, and a step for SIGTERM to work. */
+    graceMs: number;
+  };
+  log: { level: LogLevel };
+}
+
+export const SANDBOX_DRIVERS = ['bubblewrap', 'process'] as const;
+export type SandboxDriverName = (typeof SANDBOX_DRIVERS)[number];
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];

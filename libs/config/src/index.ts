@@ -1,0 +1,3 @@
+export { LOG_LEVELS, SANDBOX_DRIVERS } from './config.js';
+export type { Config, LogLevel, SandboxDriverName } from './config.js';
+export { loadConfig } from './load-config.js';

@@ -1,0 +1,41 @@
+/**
+ * Shares one costly call among everybody who asks while the previous one is under way. There is no timer: an idle batcher
+ * flushes at once, a busy one flushes what has gathered as soon as the previous flush has returned.
+ */
+export class Batcher<Item, Result> {
+  private waiting: { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }[] = [];
+  private flushing = false;
+
+  /**
+   * @param flush takes the gathered items and returns one result for each, in the same order
+   * @param maxItems the most items that one flush is given
+   */
+  constructor(
+    private readonly flush: (items: Item[]) => Promise<Result[]>,
+    private readonly maxItems = 500,
+  ) {}
+
+  /** Resolves with this item's own result, or rejects with what its flush threw. */
+  run(item: Item): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      // A microtask later, so that calls made in the same turn share the first flush too.
+      if (!this.flushing) queueMicrotask(() => void this.drain());
+    });
+  }
+
+  private async drain(): Promise<void> {
+    if (this.flushing) return;
+    this.flushing = true;
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, this.maxItems);
+      try {
+        const results = await this.flush(batch.map((entry) => entry.item));
+        batch.forEach((entry, index) => entry.resolve(results[index] as Result));
+      } catch (error) {
+        batch.forEach((entry) => entry.reject(error));
+      }
+    }
+    this.flushing = false;
+  }
+}
