@@ -1,1 +1,5 @@
 export type * from './types.js';
+export { RunledgerClient } from './client.js';
+export type { JobFilter, RunledgerClientOptions } from './client.js';
+export type { FollowItem, FollowOptions } from './follow-job.js';
+export { ApiError, ConnectionError } from './errors.js';

@@ -1,9 +1,18 @@
+import { AppError } from './errors.js';
+
+interface Waiting<Item, Result> {
+  item: Item;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+}
+
 /**
  * Shares one costly call among everybody who asks while the previous one is under way. There is no timer: an idle batcher
- * flushes at once, a busy one flushes what has gathered as soon as the previous flush has returned.
+ * flushes at once, a busy one flushes what has gathered as soon as the previous flush has returned. A flush must be all or
+ * nothing: one that failed for another reason than an outage is tried again item by item.
  */
 export class Batcher<Item, Result> {
-  private waiting: { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }[] = [];
+  private waiting: Waiting<Item, Result>[] = [];
   private flushing = false;
 
   /**
@@ -29,13 +38,20 @@ export class Batcher<Item, Result> {
     this.flushing = true;
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, this.maxItems);
-      try {
-        const results = await this.flush(batch.map((entry) => entry.item));
-        batch.forEach((entry, index) => entry.resolve(results[index] as Result));
-      } catch (error) {
-        batch.forEach((entry) => entry.reject(error));
-      }
+      await this.settle(batch);
     }
     this.flushing = false;
+  }
+
+  private async settle(batch: Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.flush(batch.map((entry) => entry.item));
+      batch.forEach((entry, index) => entry.resolve(results[index] as Result));
+    } catch (error) {
+      // One item that the database refuses must not take its neighbours down; an outage would only repeat itself.
+      const outage = error instanceof AppError && error.retryable;
+      if (batch.length === 1 || outage) batch.forEach((entry) => entry.reject(error));
+      else for (const entry of batch) await this.settle([entry]);
+    }
   }
 }

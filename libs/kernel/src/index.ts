@@ -5,3 +5,5 @@ export { systemClock } from './clock.js';
 export type { Clock } from './clock.js';
 export { Batcher } from './batcher.js';
 export type { Json, JsonObject } from './json.js';
+export { canonicalJson } from './canonical-json.js';
+export { sha256Hex } from './hash.js';

@@ -4,7 +4,9 @@ import type { ErrorCode } from '#kernel';
 export interface SandboxLimits {
   /** Wall time. */
   timeoutMs: number;
+  /** What all processes of the command may occupy together. */
   memoryBytes: number;
+  /** How many processes of the command may live at the same time. */
   processes: number;
   /** The largest file that the command may write. */
   fileSizeBytes: number;
@@ -12,7 +14,7 @@ export interface SandboxLimits {
 
 /** One command to run. */
 export interface SandboxCommand {
-  /** A shell script, given to `bash -eo pipefail` (or `sh -e` where there is no bash). */
+  /** A shell script, given to `bash -eo pipefail` (or `sh -e` where there is no bash); its standard input is `/dev/null`. */
   script: string;
   /** Absolute host path, writable, the working directory of the script; seen under `/workdir` where the driver can. */
   workdir: string;
@@ -27,8 +29,9 @@ export interface SandboxCommand {
 
 /** How a command ended. Never an exception: a driver that cannot run at all answers with `failure`. */
 export interface SandboxResult {
+  /** The shell's exit code; 128 + n when signal n ended it or its last command. Null when no shell ever ran. */
   exitCode: number | null;
-  /** The signal that ended the script's shell, such as `SIGKILL`. */
+  /** The signal that `exitCode` stands for, such as `SIGKILL` for 137. */
   signal: string | null;
   /** Null when the shell ended by itself, whatever its exit code. */
   failure: { code: ErrorCode; message: string } | null;
@@ -43,15 +46,20 @@ export interface SandboxResult {
 
 export type OutputStream = 'stdout' | 'stderr';
 
+/** Takes output in the order read; the driver reads on when the promise is fulfilled (back-pressure). */
+export type OutputSink = (stream: OutputStream, bytes: Buffer) => void | Promise<void>;
+
 /** Runs commands apart from the worker. */
 export interface SandboxDriver {
   readonly name: string;
+  /** Where the script sees a command's workdir: `/workdir`, or the host path where nothing can be mounted. */
+  workdirInside(workdir: string): string;
   /** @returns null when the driver works on this host, otherwise why not and what to do */
   unavailable(): Promise<string | null>;
   /**
    * Runs the command to its end. Resolves only when the whole process tree is gone.
-   * @param onOutput gets every byte in the order read; the driver waits for the promise (back-pressure)
+   * @param onOutput gets every byte; when it throws, the tree is ended and `failure` carries the error
    * @param stop aborting it ends the tree: SIGTERM, `graceMs`, SIGKILL; `failure.code` is then the abort reason's code (AppError) or INTERRUPTED
    */
-  run(command: SandboxCommand, onOutput: (stream: OutputStream, bytes: Buffer) => void | Promise<void>, stop: AbortSignal): Promise<SandboxResult>;
+  run(command: SandboxCommand, onOutput: OutputSink, stop: AbortSignal): Promise<SandboxResult>;
 }

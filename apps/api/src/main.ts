@@ -1,0 +1,67 @@
+import 'reflect-metadata';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { loadConfig, onParentExit, ProcessLog, type Config } from '#config';
+import { Database } from '#database';
+import { AppError, messageOf } from '#kernel';
+import { QueueProducer } from '#queue';
+import { createApp } from './create-app.js';
+
+/**
+ * The API process: `node dist/apps/api/src/main.js`. Prints `{"ready":true,"url":...}` on stdout when it serves, stops in order on SIGTERM,
+ * SIGINT and when the process that started it is gone.
+ */
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = new ProcessLog('api', config.log.level);
+  const app = await createApp(config, log);
+  await requireDatabase(app.get(Database));
+  await app.get(QueueProducer).ping();
+  await listen(app, config);
+  stopInOrder(app, log);
+  const url = await app.getUrl();
+  log.log({ msg: `listening on ${url}`, url, backend: config.redisUrl === undefined ? 'postgres' : 'redis' });
+  process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
+}
+
+/** A database that answers but was never migrated would fail every request with a riddle. */
+async function requireDatabase(database: Database): Promise<void> {
+  const [found] = await database.query<{ migrated: boolean }>("SELECT to_regclass('public.runner_jobs') IS NOT NULL AS migrated");
+  if (found?.migrated !== true) throw new AppError('CONFIG_INVALID', 'the database has no tables yet: run `npm run db:migrate` first');
+}
+
+async function listen(app: NestFastifyApplication, { http: { host, port } }: Config): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      throw new AppError('PORT_IN_USE', `port ${port} on ${host} is taken: stop what listens there, or set PORT to another one`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Event streams end first, then requests under way are answered, then connections close: Nest's hooks run in this order. */
+function stopInOrder(app: NestFastifyApplication, log: ProcessLog): void {
+  let stopping = false;
+  const stop = (why: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.log(`${why}: stopping`);
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error(messageOf(error));
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  onParentExit(() => stop('the supervisor is gone'));
+}
+
+main().catch((error: unknown) => {
+  // What a person can put right is one line; only a defect of ours shows its stack.
+  process.stderr.write(`${error instanceof AppError ? `runledger api: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`);
+  process.exit(1);
+});

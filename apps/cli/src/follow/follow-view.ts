@@ -1,0 +1,232 @@
+import type { FollowItem, JobEvent, OutputChunk, RunnerJob } from '#client';
+import { alignRight, cleanLine, formatDuration, shortHash, truncate } from '../terminal/format.js';
+import type { Colors } from '../terminal/terminal.js';
+import {
+  artifactDetail,
+  durationOf,
+  followedSteps,
+  numberOf,
+  outputsOf,
+  outputsText,
+  textOf,
+  valuesIn,
+  type FollowedStep,
+} from './outline.js';
+
+const INDENT = '  ';
+const UNDER_STEP = '    ';
+
+/**
+ * Turns what happens in a job into lines for a person. Pure: the same items give the same lines; who calls it prints them.
+ *
+ *     EXECUTION
+ *       ◦ Write the inventory
+ *         │ 214 files
+ *       ✓ Write the inventory                      1.2 s
+ */
+export class FollowView {
+  private readonly steps: Map<string, FollowedStep>;
+  private readonly outputs = new Map<string, Record<string, unknown>>();
+  private phase: string | null = null;
+  private startedAt: number | null = null;
+  private lastEvent: JobEvent | null = null;
+
+  constructor(
+    private readonly job: RunnerJob,
+    private readonly colors: Colors,
+    private readonly columns: number,
+  ) {
+    this.steps = followedSteps(job);
+  }
+
+  /** Lines to print before the first item. */
+  header(): string[] {
+    const { bold, dim } = this.colors;
+    return [
+      '',
+      alignRight(bold(truncate(cleanLine(this.job.name), this.columns - 40)), dim(this.job.id), this.columns),
+    ];
+  }
+
+  /** Lines to print for this item; none for what a person need not see. */
+  apply(item: FollowItem): string[] {
+    switch (item.kind) {
+      case 'event':
+        this.lastEvent = item.event;
+        return this.event(item.event);
+      case 'output':
+        return this.output(item.output);
+      case 'reconnecting':
+        return [
+          this.colors.yellow(`  … connection lost (${item.reason}), trying again in ${formatDuration(item.delayMs)}`),
+        ];
+      case 'complete':
+        return [];
+    }
+  }
+
+  /** What runs at this moment, for the line with the spinner; null when nothing does. */
+  running(now: number): string | null {
+    const running = [...this.steps.values()].find((step) => step.startedAt !== null);
+    if (running === undefined) return this.startedAt === null ? this.colors.dim('waiting for a worker') : null;
+    const elapsed = formatDuration(Math.max(0, Math.floor((now - (running.startedAt ?? now)) / 100) * 100));
+    return `${truncate(running.name, this.columns - 16)} ${this.colors.dim(elapsed)}`;
+  }
+
+  private event(event: JobEvent): string[] {
+    const step = event.stepId === null ? undefined : this.steps.get(event.stepId);
+    switch (event.type) {
+      case 'job.started':
+        this.startedAt ??= Date.parse(event.timestamp);
+        return [];
+      case 'phase.started':
+        return this.enterPhase(event);
+      case 'job.completed':
+      case 'job.failed':
+      case 'job.cancelled':
+        return this.end(event);
+      default:
+        return step === undefined ? [] : [...this.enterPhase(event), ...this.stepEvent(event, step)];
+    }
+  }
+
+  private stepEvent(event: JobEvent, step: FollowedStep): string[] {
+    const { dim, green, red, yellow } = this.colors;
+    switch (event.type) {
+      case 'step.started':
+        Object.assign(step, {
+          startedAt: Date.parse(event.timestamp),
+          details: [],
+          partialLine: '',
+          outputSeen: false,
+        });
+        return [];
+      case 'step.completed':
+        this.outputs.set(step.key, outputsOf(event));
+        return this.endStep(
+          step,
+          green('✓'),
+          step.name,
+          durationOf(event),
+          [...step.details, ...outputLines(event)].map(dim),
+        );
+      case 'step.failed': {
+        this.outputs.set(step.key, outputsOf(event));
+        const continued = event.payload?.['continued'] === true;
+        const cause = red(`${textOf(event, 'code')}: ${textOf(event, 'message')}`);
+        const details = [
+          ...step.details.map(dim),
+          cause,
+          ...(continued ? [yellow('goes on all the same (continueOnError)')] : []),
+        ];
+        return this.endStep(step, red('✗'), step.name, durationOf(event), details);
+      }
+      case 'step.skipped':
+        return [`${INDENT}${dim('–')} ${dim(`${step.name}  skipped: ${skipText(textOf(event, 'reason'))}`)}`];
+      case 'step.retrying':
+        step.startedAt = null;
+        return [
+          ...this.flush(step),
+          `${INDENT}${yellow('↻')} ${step.name}  ${yellow(`attempt ${numberOf(event, 'attempt')} was interrupted, starting again`)}`,
+        ];
+      case 'gate.passed':
+      case 'gate.failed':
+        step.details.push(this.gateDetail(event));
+        return [];
+      case 'artifact.created':
+        step.details.push(artifactDetail(event));
+        return [];
+      default:
+        return [];
+    }
+  }
+
+  private enterPhase(event: JobEvent): string[] {
+    if (event.phase === null || event.phase === this.phase) return [];
+    this.phase = event.phase;
+    return ['', this.colors.cyan(this.colors.bold(event.phase))];
+  }
+
+  private output(chunk: OutputChunk): string[] {
+    const step = this.steps.get(chunk.stepId);
+    if (step === undefined) return [];
+    const lines = (step.partialLine + chunk.text).split('\n');
+    step.partialLine = lines.pop() ?? '';
+    return this.outputLines(step, lines);
+  }
+
+  private outputLines(step: FollowedStep, lines: string[]): string[] {
+    if (lines.length === 0) return [];
+    const { dim, cyan } = this.colors;
+    const heading = step.outputSeen ? [] : [`${INDENT}${cyan('◦')} ${step.name}`];
+    step.outputSeen = true;
+    return [...heading, ...lines.map((line) => dim(`${UNDER_STEP}│ ${cleanLine(line)}`.trimEnd()))];
+  }
+
+  /** The rest of an output that does not end with a line feed. */
+  private flush(step: FollowedStep): string[] {
+    const rest = step.partialLine;
+    step.partialLine = '';
+    return rest === '' ? [] : this.outputLines(step, [rest]);
+  }
+
+  private endStep(step: FollowedStep, mark: string, name: string, duration: string, details: string[]): string[] {
+    step.startedAt = null;
+    const title = alignRight(
+      `${INDENT}${mark} ${truncate(name, this.columns - 16)}`,
+      this.colors.dim(duration),
+      this.columns,
+    );
+    return [...this.flush(step), title, ...details.map((detail) => `${UNDER_STEP}${detail}`)];
+  }
+
+  private gateDetail(event: JobEvent): string {
+    const condition = textOf(event, 'condition');
+    const values = valuesIn(condition, this.outputs);
+    return `${condition} → ${event.type === 'gate.passed' ? 'true' : textOf(event, 'reason') || 'false'}${values === '' ? '' : `  (${values})`}`;
+  }
+
+  private end(event: JobEvent): string[] {
+    const { bold, dim, green, red, yellow } = this.colors;
+    const took = this.startedAt === null ? '' : ` in ${formatDuration(Date.parse(event.timestamp) - this.startedAt)}`;
+    const facts = dim(` · ${this.job.steps.length} steps · ${event.seq} events · head ${shortHash(event.hash)}`);
+    switch (event.type) {
+      case 'job.completed':
+        return ['', `${green('✓')} ${bold(green('COMPLETED'))}${took}${facts}`];
+      case 'job.failed':
+        return ['', `${red('✗')} ${bold(red('FAILED'))}${took}${facts}`, `  ${red(failureText(event))}`];
+      default:
+        return ['', `${yellow('–')} ${bold(yellow('CANCELLED'))}${took}${facts}`];
+    }
+  }
+
+  /** The last event that was seen, or null before the first. */
+  get last(): JobEvent | null {
+    return this.lastEvent;
+  }
+}
+
+function outputLines(event: JobEvent): string[] {
+  const text = outputsText(outputsOf(event));
+  return text === '' ? [] : [text];
+}
+
+function failureText(event: JobEvent): string {
+  const stepKey = textOf(event, 'stepKey');
+  return `${stepKey === '' ? '' : `step ${stepKey}: `}${textOf(event, 'code')}: ${textOf(event, 'message')}`;
+}
+
+function skipText(reason: string): string {
+  switch (reason) {
+    case 'CONDITION':
+      return 'its condition is false';
+    case 'PRECEDING_FAILURE':
+      return 'an earlier step failed';
+    case 'CANCELLED':
+      return 'the job was cancelled';
+    case 'REUSED':
+      return 'done by an earlier job';
+    default:
+      return reason;
+  }
+}

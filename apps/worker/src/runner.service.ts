@@ -1,0 +1,33 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Admission, JobRunner, Reconciler, SANDBOX, SUBMITTED_CHANNEL } from '#runner';
+import { Database } from '#database';
+import type { SandboxDriver } from '#sandbox';
+
+/** What a worker process of the queue `runner` does beside answering messages: it admits what was submitted and reconciles what was lost. */
+@Injectable()
+export class RunnerService {
+  private readonly logger = new Logger(RunnerService.name);
+
+  constructor(
+    private readonly database: Database,
+    private readonly admission: Admission,
+    private readonly reconciler: Reconciler,
+    private readonly runner: JobRunner,
+    @Inject(SANDBOX) private readonly sandbox: SandboxDriver,
+  ) {}
+
+  async start(): Promise<void> {
+    const unavailable = await this.sandbox.unavailable();
+    if (unavailable !== null) this.logger.error(`commands cannot run on this host: ${unavailable}`);
+    if (this.sandbox.name === 'process') this.logger.warn('SANDBOX=process: commands run with all rights of this process and without isolation');
+    await this.database.listen(SUBMITTED_CHANNEL, () => void this.admission.admitPending());
+    this.reconciler.start();
+    void this.admission.admitPending();
+  }
+
+  /** @param graceMs how long running steps may go on */
+  async stop(graceMs: number): Promise<void> {
+    await this.reconciler.stop();
+    await this.runner.stop(graceMs);
+  }
+}

@@ -1,0 +1,27 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Config } from '#config';
+import { DatabaseModule } from '#database';
+import { queueConnection, QueueModule, QueueWorkers, type QueueName } from '#queue';
+import { JobRunner, RunnerWorkerModule } from '#runner';
+import { RunnerProcessor } from './runner.processor.js';
+import { RunnerService } from './runner.service.js';
+
+/** A worker process: the engine parts and processors of the queues that it serves. */
+@Module({})
+export class WorkerModule {
+  static forRoot(config: Config, queues: readonly QueueName[]): DynamicModule {
+    return {
+      module: WorkerModule,
+      imports: [DatabaseModule.forRoot({ role: 'worker', database: config.database }), QueueModule.forRoot(queueConnection(config, 'runledger_worker')), RunnerWorkerModule.forRoot(config)],
+      providers: queues.includes('runner') ? [runnerProcessor(config), RunnerService] : [],
+    };
+  }
+}
+
+function runnerProcessor(config: Config) {
+  return {
+    provide: RunnerProcessor,
+    useFactory: (workers: QueueWorkers, runner: JobRunner) => new RunnerProcessor(workers, runner, { concurrency: config.runner.concurrency }),
+    inject: [QueueWorkers, JobRunner],
+  };
+}

@@ -1,0 +1,56 @@
+import { AppError, messageOf } from '#kernel';
+
+/** SQLSTATE classes and codes that say "not now", whatever was asked: connection trouble, shutdown, no room. */
+const UNAVAILABLE_CLASSES = ['08', '53', '57P'];
+const UNAVAILABLE_NODE_CODES = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN',
+]);
+/** pg and pg-pool report these without a code. */
+const UNAVAILABLE_MESSAGES = [
+  'timeout expired',
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'Client has encountered a connection error',
+  'Cannot use a pool after calling end on the pool',
+  'Client was closed and is not queryable',
+  'Query read timeout',
+];
+/** What Prisma makes of the same. P1xxx: cannot reach, log in or find; P2024: no free connection; P2028: no transaction in time. */
+const UNAVAILABLE_PRISMA_CODES = new Set(['P1000', 'P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2037']);
+
+/**
+ * Turns whatever a database call threw into an error that can be reported: connection-class failures become a retryable AppError
+ * DATABASE_UNAVAILABLE, everything else is returned as it is.
+ */
+export function toDatabaseError(error: unknown): unknown {
+  if (error instanceof AppError || !isUnavailable(error)) return error;
+  return new AppError('DATABASE_UNAVAILABLE', `the database cannot be used at present: ${reasonOf(error)}`, {
+    retryable: true,
+    cause: error,
+  });
+}
+
+/** Runs a database call and translates its failure. */
+export async function withDatabaseErrors<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    throw toDatabaseError(error);
+  }
+}
+
+function isUnavailable(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > 4) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (UNAVAILABLE_NODE_CODES.has(code) || UNAVAILABLE_PRISMA_CODES.has(code)) return true;
+  if (/^[0-9A-Z]{5}$/.test(code) && UNAVAILABLE_CLASSES.some((prefix) => code.startsWith(prefix))) return true;
+  if (UNAVAILABLE_MESSAGES.some((part) => messageOf(error).includes(part))) return true;
+  if (error instanceof AggregateError && error.errors.some((inner) => isUnavailable(inner, depth + 1))) return true;
+  return ['cause', 'meta', 'driverAdapterError'].some((key) => isUnavailable(Reflect.get(error, key), depth + 1));
+}
+
+/** `connect ECONNREFUSED ::1` hides in an AggregateError whose own message is empty. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
+  return messageOf(error);
+}

@@ -1,0 +1,152 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { AppError, isId } from '#kernel';
+import { toDatabaseError, withDatabaseErrors } from './database-error.js';
+import { PrismaClient, type Prisma } from './generated/prisma/client.js';
+import { NotificationListener, type Listener } from './notification-listener.js';
+
+/** Which of the two runtime roles a process runs as. The API's sees one tenant at a time, the worker's serves all. */
+export type DatabaseRole = 'api' | 'worker';
+
+/** A connection inside a transaction. */
+export type DatabaseClient = pg.ClientBase;
+
+export interface DatabaseOptions {
+  url: string;
+  role: DatabaseRole;
+  /** The most connections of the pool; one more is used while anybody listens. */
+  poolSize?: number;
+  /** Shown in `pg_stat_activity`. */
+  applicationName?: string;
+  /** The server ends a statement that takes longer. */
+  statementTimeoutMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
+
+/**
+ * The database as one of the runtime roles: one pool, used by Prisma and by raw SQL alike. Connection-class failures of its methods
+ * are AppError DATABASE_UNAVAILABLE and retryable; code that uses `pool` or `prisma` directly calls `toDatabaseError`.
+ */
+export class Database {
+  readonly pool: pg.Pool;
+  readonly prisma: PrismaClient;
+  private readonly listener: NotificationListener;
+  private closing: Promise<void> | undefined;
+
+  constructor(options: DatabaseOptions) {
+    const connection = connectionOptions(options);
+    this.pool = new pg.Pool({ ...connection, max: options.poolSize ?? 10 });
+    // A connection that breaks is replaced; without these handlers Node would end the process. pg-pool takes its own handler away
+    // while a client is lent, so each client has one of ours.
+    this.pool.on('error', () => undefined);
+    this.pool.on('connect', (client) => void client.on('error', () => undefined));
+    this.prisma = new PrismaClient({
+      adapter: new PrismaPg(this.pool),
+      transactionOptions: { maxWait: CONNECT_TIMEOUT_MS, timeout: STATEMENT_TIMEOUT_MS },
+    });
+    this.listener = new NotificationListener(() => new pg.Client(connection));
+  }
+
+  /**
+   * Runs SQL as one tenant, in one transaction. Row-level security holds inside it, and only inside it. Opening the transaction and
+   * naming the tenant is one round trip.
+   * @throws AppError VALIDATION_FAILED when the id is no UUID
+   */
+  async tenant<Result>(workspaceId: string, run: (client: DatabaseClient) => Promise<Result>): Promise<Result> {
+    requireId(workspaceId);
+    // SET takes no parameters; an id holds nothing but hexadecimal digits and dashes.
+    return this.inTransaction(`BEGIN; SET LOCAL runledger.workspace_id = '${workspaceId}'`, run);
+  }
+
+  /** The same for Prisma's queries. */
+  async tenantPrisma<Result>(workspaceId: string, run: (prisma: Prisma.TransactionClient) => Promise<Result>): Promise<Result> {
+    requireId(workspaceId);
+    return withDatabaseErrors(() =>
+      this.prisma.$transaction(async (prisma) => {
+        await prisma.$executeRaw`SELECT set_config('runledger.workspace_id', ${workspaceId}, true)`;
+        return run(prisma);
+      }),
+    );
+  }
+
+  /** Runs SQL in one transaction, without a tenant: the worker sees every row, the API none. */
+  transaction<Result>(run: (client: DatabaseClient) => Promise<Result>): Promise<Result> {
+    return this.inTransaction('BEGIN', run);
+  }
+
+  /**
+   * One statement on any connection of the pool, without a tenant. Give it a name to have it planned once per connection.
+   * @returns its rows
+   */
+  async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(statement: string | pg.QueryConfig, values?: unknown[]): Promise<Row[]> {
+    const config = typeof statement === 'string' ? { text: statement } : statement;
+    const result = await withDatabaseErrors(() => this.pool.query<Row>(values === undefined ? config : { ...config, values }));
+    return result.rows;
+  }
+
+  /**
+   * Calls back for every NOTIFY on a channel. All listeners share one connection, which comes back by itself when it is lost; what was
+   * sent in between is lost, so `onReconnect` has to look at the tables again.
+   */
+  listen(channel: string, onPayload: (payload: string) => void, onReconnect?: () => void): Promise<Listener> {
+    return withDatabaseErrors(() => this.listener.listen(channel, onPayload, onReconnect));
+  }
+
+  /** Resolves when the database answers. */
+  async ping(): Promise<void> {
+    await this.query('SELECT 1');
+  }
+
+  /** Ends all connections, after the queries under way. May be called again. */
+  close(): Promise<void> {
+    this.closing ??= (async () => {
+      await this.listener.close();
+      await this.prisma.$disconnect();
+      await this.pool.end();
+    })();
+    return this.closing;
+  }
+
+  private async inTransaction<Result>(begin: string, run: (client: DatabaseClient) => Promise<Result>): Promise<Result> {
+    const client = await withDatabaseErrors(() => this.pool.connect());
+    try {
+      await client.query(begin);
+      const result = await run(client);
+      await client.query('COMMIT');
+      client.release();
+      return result;
+    } catch (error) {
+      // A connection that cannot even roll back is not given to anybody else.
+      const broken = await client.query('ROLLBACK').then(() => false, () => true);
+      client.release(broken);
+      throw toDatabaseError(error);
+    }
+  }
+}
+
+function requireId(workspaceId: string): void {
+  if (!isId(workspaceId)) throw new AppError('VALIDATION_FAILED', 'the workspace id is not a UUID');
+}
+
+/** The role and the timeouts travel as startup options, so that a connection is never without them. */
+function connectionOptions(options: DatabaseOptions): pg.ClientConfig {
+  const url = new URL(options.url);
+  const own = [
+    `-c role=runledger_${options.role}`,
+    `-c statement_timeout=${options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
+    `-c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
+  ];
+  const given = url.searchParams.get('options');
+  // pg lets the URL win over the object: what the URL says is taken out and put in front of ours.
+  url.searchParams.delete('options');
+  return {
+    connectionString: url.href,
+    options: [...(given === null ? [] : [given]), ...own].join(' '),
+    application_name: options.applicationName ?? `runledger-${options.role}`,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  };
+}

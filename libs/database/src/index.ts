@@ -1,0 +1,16 @@
+export { Database } from './database.js';
+export type { DatabaseClient, DatabaseOptions, DatabaseRole } from './database.js';
+export { DatabaseModule } from './database.module.js';
+export type { DatabaseModuleOptions } from './database.module.js';
+export type { Listener } from './notification-listener.js';
+export { toDatabaseError, withDatabaseErrors } from './database-error.js';
+export { JobStepPhase, JobStepStatus, JobStepType, Prisma, RunnerJobStatus } from './generated/prisma/client.js';
+export { diff } from './drift.js';
+export type { Drift } from './drift.js';
+export { migrate, rollback, status } from './migrate.js';
+export type { MigrateOptions, MigrationStatus } from './migrate.js';
+export { grantQueueSchema, runOwnerSql, withOwner } from './owner-client.js';
+export { startEmbeddedPostgres } from './embedded-postgres.js';
+export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded-postgres.js';
+export { claimFolder } from './folder-claim.js';
+export type { FolderClaim } from './folder-claim.js';

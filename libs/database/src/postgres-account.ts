@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { AppError } from '#kernel';
+
+/** Who the server runs as: ourselves, or `postgres` when we are root, as which PostgreSQL refuses to run. */
+export interface Account {
+  ids: { uid?: number; gid?: number };
+  /** What to add to an error message. */
+  advice: string;
+}
+
+const NAME = 'postgres';
+
+/** The account for the server; as root, the system user `postgres`, made when there is none. */
+export function postgresAccount(): Account {
+  if (process.getuid?.() !== 0) return { ids: {}, advice: '' };
+  const found = lookUp() ?? create();
+  return {
+    ids: found,
+    advice: ` (as root, the server runs as the user "${NAME}", who must be able to enter this folder and node_modules; or run Runledger as a normal user)`,
+  };
+}
+
+function lookUp(): { uid: number; gid: number } | undefined {
+  const id = (flag: string): number => {
+    const result = spawnSync('id', [flag, NAME], { encoding: 'utf8' });
+    return result.status === 0 ? Number(result.stdout) : NaN;
+  };
+  const [uid, gid] = [id('-u'), id('-g')];
+  return Number.isInteger(uid) && Number.isInteger(gid) ? { uid, gid } : undefined;
+}
+
+function create(): { uid: number; gid: number } {
+  const result = spawnSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', NAME], { encoding: 'utf8' });
+  const account = lookUp();
+  if (account === undefined) {
+    throw new AppError(
+      'CONFIG_INVALID',
+      `PostgreSQL does not run as root and the user "${NAME}" cannot be made (${result.error?.message ?? result.stderr.trim()}): run Runledger as a normal user, or set DATABASE_URL`,
+    );
+  }
+  return account;
+}

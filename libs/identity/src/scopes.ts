@@ -1,0 +1,15 @@
+/** Everything that a key can be allowed to do, and what to tell a person about it. */
+export const SCOPES = {
+  'jobs:read': 'read jobs, their ledgers, transcripts and artifacts',
+  'jobs:write': 'submit jobs',
+  admin: 'see the queues of the whole installation',
+} as const;
+
+export type Scope = keyof typeof SCOPES;
+
+export const ALL_SCOPES = Object.keys(SCOPES).filter(isScope);
+
+/** True for a scope of the catalogue; for values that come from a row or a flag. */
+export function isScope(text: string): text is Scope {
+  return Object.hasOwn(SCOPES, text);
+}

@@ -1,0 +1,11 @@
+export { QUEUE_NAMES, isQueueName, parseQueueNames } from './queues.js';
+export type { Offer, OfferState, QueueName, QueuePayloads } from './queues.js';
+export { queueConnection } from './queue-connection.js';
+export type { QueueConnection, QueueRole } from './queue-connection.js';
+export { QueueModule } from './queue.module.js';
+export { QueueProducer } from './queue-producer.js';
+export { QueueConsumer } from './queue-consumer.js';
+export type { MessageContext, MessageHandler } from './queue-consumer.js';
+export { QueueWorkers } from './queue-workers.js';
+export { boardAdapters } from './board-adapters.js';
+export { migrateQueueSchema } from './queue-schema.js';

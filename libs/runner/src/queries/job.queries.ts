@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '#database';
+import type { JobStatus } from '../state/job-state.js';
+import {
+  JOB_DETAIL_COLUMNS,
+  JOB_SUMMARY_COLUMNS,
+  STEP_COLUMNS,
+  toJob,
+  toJobSummary,
+  toStep,
+  type JobDetailRow,
+  type JobSummaryRow,
+  type JobSummaryView,
+  type JobView,
+  type StepRow,
+  type StepView,
+} from './job-views.js';
+
+export interface JobListOptions {
+  limit: number;
+  /** Only jobs created before this one: ids sort by creation, so new jobs never shift a page. */
+  beforeId: string | null;
+  status: JobStatus | null;
+  kind: string | null;
+}
+
+/** Reads jobs of one workspace. What belongs to another is not there. */
+@Injectable()
+export class JobQueries {
+  constructor(private readonly database: Database) {}
+
+  /** Newest first. One more than `limit` is never returned. */
+  async list(workspaceId: string, options: JobListOptions): Promise<JobSummaryView[]> {
+    const conditions = ['job.workspace_id = $1'];
+    const values: unknown[] = [workspaceId, options.limit];
+    const where = (sql: string, value: unknown): void => {
+      if (value !== null) conditions.push(sql.replace('?', `$${values.push(value)}`));
+    };
+    where('job.id < ?', options.beforeId);
+    where('job.status = ?', options.status);
+    where('job.kind = ?', options.kind);
+    const rows = await this.database.tenant(workspaceId, async (client) => {
+      const text = `SELECT ${JOB_SUMMARY_COLUMNS} FROM runner_jobs AS job WHERE ${conditions.join(' AND ')} ORDER BY job.id DESC LIMIT $2`;
+      return (await client.query<JobSummaryRow>(text, values)).rows;
+    });
+    return rows.map(toJobSummary);
+  }
+
+  /** One statement, so one moment: a job is never shown with steps of another. @returns null when the workspace has no such job */
+  get(workspaceId: string, jobId: string): Promise<JobView | null> {
+    return this.database.tenant(workspaceId, async (client) => {
+      const found = await client.query<JobDetailRow & { steps: StepRow[] }>({ name: 'job-detail', text: JOB_DETAIL, values: [workspaceId, jobId] });
+      const job = found.rows[0];
+      return job === undefined ? null : toJob(job, job.steps);
+    });
+  }
+
+  /** @returns null when the workspace has no such job: a job has at least one step */
+  async steps(workspaceId: string, jobId: string): Promise<StepView[] | null> {
+    const rows = await this.database.tenant(workspaceId, async (client) => {
+      const text = `SELECT ${STEP_COLUMNS} FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2 ORDER BY step.ordinal`;
+      return (await client.query<StepRow>({ name: 'steps-of-job', text, values: [workspaceId, jobId] })).rows;
+    });
+    return rows.length === 0 ? null : rows.map(toStep);
+  }
+
+  /** Whether the workspace has the job, for lists below it that may be empty. */
+  async exists(workspaceId: string, jobId: string): Promise<boolean> {
+    return this.database.tenant(workspaceId, async (client) => {
+      const found = await client.query('SELECT 1 FROM runner_jobs WHERE workspace_id = $1 AND id = $2', [workspaceId, jobId]);
+      return found.rowCount === 1;
+    });
+  }
+}
+
+const JOB_DETAIL = `
+SELECT ${JOB_DETAIL_COLUMNS}, (
+  SELECT jsonb_agg(to_jsonb(own) ORDER BY own.ordinal)
+  FROM (SELECT ${STEP_COLUMNS} FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2) AS own
+) AS steps
+FROM runner_jobs AS job WHERE job.workspace_id = $1 AND job.id = $2`;

@@ -1,0 +1,123 @@
+import type { Json, JsonObject } from '#kernel';
+import type { ChainHead } from '#ledger';
+import type { Phase, StepType } from '../definition/definition.js';
+import type { JobState, JobStatus, StepState, StepStatus } from '../state/job-state.js';
+
+/** A row of `runner_jobs` as node-postgres gives it, without its steps. */
+export interface JobRow {
+  id: string;
+  workspace_id: string;
+  kind: string;
+  name: string;
+  status: JobStatus;
+  priority: number;
+  progress_percent: number;
+  current_phase: Phase | null;
+  definition: JsonObject;
+  result: JsonObject | null;
+  error_code: string | null;
+  error_message: string | null;
+  failed_step_id: string | null;
+  created_by_type: string;
+  created_by_id: string;
+  head_seq: number;
+  head_hash: string;
+  epoch: number;
+  offers: number;
+  version: number;
+  created_at: Date;
+  queued_at: Date | null;
+  started_at: Date | null;
+  completed_at: Date | null;
+  updated_at: Date;
+}
+
+/** A row of `job_steps` as `to_jsonb` gives it: times are text. */
+export interface StepRow {
+  id: string;
+  ordinal: number;
+  key: string;
+  name: string;
+  phase: Phase;
+  type: StepType;
+  status: StepStatus;
+  config: JsonObject;
+  attempt: number;
+  outputs: { [key: string]: Json } | null;
+  exit_code: number | null;
+  error_code: string | null;
+  error_message: string | null;
+  skip_reason: string | null;
+  tokens_input: number;
+  tokens_output: number;
+  duration_ms: number | null;
+  created_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+  updated_at: string;
+}
+
+export function headOf(row: JobRow): ChainHead {
+  return { seq: row.head_seq, hash: row.head_hash };
+}
+
+/** @param steps in any order; empty where only the job itself is of interest */
+export function jobStateOf(row: JobRow, steps: StepRow[]): JobState {
+  return {
+    id: row.id,
+    workspaceId: row.workspace_id,
+    kind: row.kind,
+    name: row.name,
+    status: row.status,
+    priority: row.priority,
+    progressPercent: row.progress_percent,
+    currentPhase: row.current_phase,
+    definition: row.definition,
+    result: row.result,
+    errorCode: row.error_code,
+    errorMessage: row.error_message,
+    failedStepId: row.failed_step_id,
+    createdByType: row.created_by_type,
+    createdById: row.created_by_id,
+    createdAt: row.created_at.toISOString(),
+    queuedAt: iso(row.queued_at),
+    startedAt: iso(row.started_at),
+    completedAt: iso(row.completed_at),
+    updatedAt: row.updated_at.toISOString(),
+    steps: steps.map(stepStateOf).sort((one, other) => one.ordinal - other.ordinal),
+  };
+}
+
+function stepStateOf(row: StepRow): StepState {
+  return {
+    id: row.id,
+    ordinal: row.ordinal,
+    key: row.key,
+    name: row.name,
+    phase: row.phase,
+    type: row.type,
+    status: row.status,
+    config: row.config,
+    attempt: row.attempt,
+    outputs: row.outputs,
+    exitCode: row.exit_code,
+    errorCode: row.error_code,
+    errorMessage: row.error_message,
+    skipReason: row.skip_reason,
+    tokensInput: row.tokens_input,
+    tokensOutput: row.tokens_output,
+    durationMs: row.duration_ms,
+    createdAt: new Date(row.created_at).toISOString(),
+    startedAt: isoText(row.started_at),
+    completedAt: isoText(row.completed_at),
+    updatedAt: new Date(row.updated_at).toISOString(),
+  };
+}
+
+function iso(date: Date | null): string | null {
+  return date === null ? null : date.toISOString();
+}
+
+function isoText(text: string | null): string | null {
+  return text === null ? null : new Date(text).toISOString();
+}

@@ -1,0 +1,100 @@
+import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** Where a command finds its working directory. */
+export const WORKDIR = '/workdir';
+
+/** Either a folder or, where `/usr` is merged, a link into it. */
+const SYSTEM_FOLDERS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
+
+/**
+ * What ordinary programs look for under /etc: the dynamic linker, name lookup, certificates, time zone, file types. Nothing that can
+ * hold a secret: not /etc/ssl as a whole, because a worker that runs as root could read /etc/ssl/private.
+ */
+const ETC_ENTRIES = [
+  'alternatives',
+  'ca-certificates',
+  'debian_version',
+  'ld.so.cache',
+  'ld.so.conf',
+  'ld.so.conf.d',
+  'localtime',
+  'mime.types',
+  'nsswitch.conf',
+  'os-release',
+  'pki/ca-trust/extracted',
+  'pki/tls/certs',
+  'protocols',
+  'services',
+  'ssl/cert.pem',
+  'ssl/certs',
+  'ssl/openssl.cnf',
+  'timezone',
+];
+
+const SHM_BYTES = 64 * 1024 * 1024;
+
+/** One user and one group, so that the host's are not told. */
+export const SANDBOX_UID = 1000;
+export const PASSWD_FILE = `root:x:0:0:root:/:/bin/sh\nsandbox:x:${SANDBOX_UID}:${SANDBOX_UID}:sandbox:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n`;
+export const GROUP_FILE = `root:x:0:\nsandbox:x:${SANDBOX_UID}:\nnogroup:x:65534:\n`;
+
+/** The namespaces and privileges, whatever is mounted. `features` are the options that this bubblewrap knows. */
+export function isolationArguments(features: ReadonlySet<string>): string[] {
+  return [
+    '--unshare-all',
+    // --unshare-all alone is content without it where it cannot be had.
+    '--unshare-user',
+    ...(features.has('--disable-userns') ? ['--disable-userns'] : []),
+    '--die-with-parent',
+    '--new-session',
+    '--cap-drop',
+    'ALL',
+    '--uid',
+    String(SANDBOX_UID),
+    '--gid',
+    String(SANDBOX_UID),
+    '--hostname',
+    'sandbox',
+  ];
+}
+
+/** The read-only system, a fresh /proc, the usual devices, and folders of its own for temporary files. */
+export function systemMounts(features: ReadonlySet<string>, tmpBytes: number): string[] {
+  const sized = (bytes: number): string[] => (features.has('--size') ? ['--size', String(bytes)] : []);
+  return [
+    '--ro-bind',
+    '/usr',
+    '/usr',
+    ...SYSTEM_FOLDERS.filter((path) => existsSync(path)).flatMap(systemFolder),
+    ...ETC_ENTRIES.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
+    ...nodeMount(realpathSync(process.execPath)),
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    ...sized(SHM_BYTES),
+    '--tmpfs',
+    '/dev/shm',
+    '--remount-ro',
+    '/dev',
+    ...sized(tmpBytes),
+    '--tmpfs',
+    '/tmp',
+    '--symlink',
+    '/tmp',
+    '/var/tmp',
+  ];
+}
+
+function systemFolder(path: string): string[] {
+  return lstatSync(path).isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
+}
+
+/** Node's installation when it is outside of /usr; only the binary where its folder is not an installation of Node alone. */
+function nodeMount(executable: string): string[] {
+  if (executable.startsWith('/usr/')) return [];
+  const prefix = dirname(dirname(executable));
+  const mounted = existsSync(join(prefix, 'include', 'node')) ? prefix : executable;
+  return ['--ro-bind', mounted, mounted];
+}

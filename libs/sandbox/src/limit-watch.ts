@@ -1,0 +1,61 @@
+import type { SandboxLimits, SandboxResult } from './driver.js';
+import { hasProc } from './process-table.js';
+import { ProcessTree } from './process-tree.js';
+
+/** Between two looks at the tree; `ps` is a process of its own and costs more. */
+const INTERVAL_MS = hasProc ? 100 : 500;
+/** Looking takes half of the time at most; it must not become rare just because there are many processes to see. */
+const COST_FACTOR = 1;
+
+/** Looks at a tree of processes again and again and tells when it has outgrown its limits. */
+export class LimitWatch {
+  peakMemoryBytes = 0;
+  peakProcesses = 0;
+  private processes = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly tree: ProcessTree,
+    private readonly limits: SandboxLimits,
+    private readonly onExceeded: (failure: NonNullable<SandboxResult['failure']>) => void,
+  ) {}
+
+  start(): void {
+    const began = performance.now();
+    const before = this.processes;
+    this.look();
+    const cost = (performance.now() - began) * COST_FACTOR;
+    // A tree that grows is looked at more often: a fork bomb doubles within milliseconds, and then leaves us no time to look.
+    const interval = this.processes > before + 4 ? INTERVAL_MS / 5 : INTERVAL_MS;
+    this.timer = setTimeout(() => this.start(), Math.max(interval, cost));
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  private look(): void {
+    const commands = this.tree.commands(INTERVAL_MS / 10);
+    this.processes = commands.length;
+    this.peakProcesses = Math.max(this.peakProcesses, commands.length);
+    if (commands.length > this.limits.processes) {
+      this.onExceeded({
+        code: 'PROCESS_LIMIT',
+        message: `the command had ${commands.length} processes; its limit is ${this.limits.processes} (limits.processes)`,
+      });
+      return;
+    }
+    const bytes = ProcessTree.memoryBytes(commands, this.limits.memoryBytes);
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes);
+    if (bytes > this.limits.memoryBytes) {
+      this.onExceeded({
+        code: 'MEMORY_LIMIT',
+        message: `the command used ${mebibytes(bytes)} MiB of memory; its limit is ${mebibytes(this.limits.memoryBytes)} MiB (limits.memoryMb)`,
+      });
+    }
+  }
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / (1024 * 1024));
+}

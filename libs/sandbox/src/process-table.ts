@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** One process of the host. */
+export interface ProcessEntry {
+  pid: number;
+  parent: number;
+  group: number;
+  /** The session; the process group where `ps` has to tell. */
+  session: number;
+  /** Together with the pid it names a process for good. */
+  startedAt: string;
+  rssBytes: number;
+  /** Ended, and only waiting for its parent to ask how. */
+  zombie: boolean;
+}
+
+export type ProcessTable = Map<number, ProcessEntry>;
+
+/** True where processes can be read from /proc, as on Linux; elsewhere `ps` is asked. */
+export const hasProc = process.platform === 'linux';
+
+let latest: { at: number; table: ProcessTable } | undefined;
+
+/** All processes, as they were at most `maxAgeMs` ago: one reading serves every command that this worker runs. */
+export function processTable(maxAgeMs: number): ProcessTable {
+  if (latest === undefined || performance.now() - latest.at > maxAgeMs) {
+    const table = hasProc ? readProc() : readPs();
+    latest = { at: performance.now(), table };
+  }
+  return latest.table;
+}
+
+function readProc(): ProcessTable {
+  const table: ProcessTable = new Map();
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const entry = readStat(pid);
+    if (entry !== null) table.set(pid, entry);
+  }
+  return table;
+}
+
+/** Reads `/proc/<pid>/stat` (proc(5)); null when the process has gone. */
+function readStat(pid: number): ProcessEntry | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the program's name in parentheses and may hold anything, spaces and parentheses too.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const field = (number: number): string => fields[number - 3] ?? '';
+    return {
+      pid,
+      parent: Number(field(4)),
+      group: Number(field(5)),
+      session: Number(field(6)),
+      startedAt: field(22),
+      rssBytes: Number(field(24)) * pageBytes(),
+      zombie: field(3) === 'Z' || field(3) === 'X',
+    };
+  } catch {
+    return null;
+  }
+}
+
+let knownPageBytes: number | undefined;
+
+function pageBytes(): number {
+  knownPageBytes ??=
+    Number(/KernelPageSize:\s+(\d+) kB/.exec(readFileSync('/proc/self/smaps', 'utf8'))?.[1] ?? 4) * 1024;
+  return knownPageBytes;
+}
+
+/** The same by POSIX `ps`, which knows neither sessions nor exact start times on every system. */
+export function readPs(): ProcessTable {
+  const table: ProcessTable = new Map();
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,pgid=,rss=,stat='], { encoding: 'utf8' }).split('\n');
+  for (const line of lines) {
+    const [pid, parent, group, rss, state] = line.trim().split(/\s+/);
+    if (state === undefined) continue;
+    const entry = {
+      pid: Number(pid),
+      parent: Number(parent),
+      group: Number(group),
+      session: Number(group),
+      startedAt: '',
+    };
+    table.set(entry.pid, { ...entry, rssBytes: Number(rss) * 1024, zombie: state.startsWith('Z') });
+  }
+  return table;
+}
+
+/**
+ * What a process occupies with shared pages counted once in all (PSS), from `/proc/<pid>/smaps_rollup`.
+ * @returns null when it may not be read
+ */
+export function proportionalBytes(pid: number): number | null {
+  try {
+    const match = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+    return match === null ? null : Number(match[1]) * 1024;
+  } catch {
+    return null;
+  }
+}
+
+/** True when the process was started with this variable, or is the fork of one that was. */
+export function hasEnvironment(pid: number, assignment: string): boolean {
+  if (!hasProc) return false;
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(assignment);
+  } catch {
+    return false;
+  }
+}

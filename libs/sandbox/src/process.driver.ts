@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { messageOf, systemClock } from '#kernel';
+import { commandEnvironment, makeScratch, missingWorkdir, type SandboxDriverOptions } from './run-environment.js';
+import type { OutputSink, SandboxCommand, SandboxDriver, SandboxResult } from './driver.js';
+import { hasProc } from './process-table.js';
+import { ProcessCgroup } from './process-cgroup.js';
+import { findShell, supervisorCommand, taskLimit } from './shell-script.js';
+import { notRun, superviseCommand, type Isolation } from './supervised-run.js';
+
+/** Marks every process of a run, so that one which left its parent and its session is still found. */
+const RUN_VARIABLE = 'RUNLEDGER_SANDBOX_RUN';
+
+/**
+ * Runs commands as plain child processes of the worker: the same limits and the same endings, and no isolation at all. A command sees
+ * the host's files and network and may act on the worker's other processes; one that wants to can also hide from its ending.
+ */
+export class ProcessDriver implements SandboxDriver {
+  readonly name = 'process';
+
+  private readonly facts = {
+    driver: this.name,
+    isolation: 'none',
+    network: 'host',
+    memory: 'rlimit+watch',
+    fileSize: 'rlimit',
+    processTable: hasProc ? '/proc' : 'ps',
+  };
+
+  constructor(private readonly options: SandboxDriverOptions = {}) {}
+
+  workdirInside(workdir: string): string {
+    return workdir;
+  }
+
+  async unavailable(): Promise<string | null> {
+    return process.platform === 'win32'
+      ? 'commands need a POSIX shell; run the worker on Linux, macOS or in WSL'
+      : null;
+  }
+
+  async run(command: SandboxCommand, onOutput: OutputSink, stop: AbortSignal): Promise<SandboxResult> {
+    const startedAt = systemClock.now();
+    const missing = await missingWorkdir(command);
+    if (missing !== null) return notRun(missing, startedAt, this.facts);
+    try {
+      return await superviseCommand(await this.isolate(command), command, onOutput, stop);
+    } catch (error) {
+      return notRun({ code: 'COMMAND_NOT_STARTED', message: messageOf(error) }, startedAt, this.facts);
+    }
+  }
+
+  private async isolate(command: SandboxCommand): Promise<Isolation> {
+    const scratch = await makeScratch(this.options);
+    const home = join(scratch, 'tmp');
+    await mkdir(home);
+    const run = randomUUID();
+    // RLIMIT_NPROC would count everything else that this user runs on the host.
+    const [file = '', ...args] = supervisorCommand(findShell(), command.limits, false);
+    const env = { ...commandEnvironment(command, dirname(process.execPath), home), [RUN_VARIABLE]: run };
+    const launch = { file, args, cwd: command.workdir, env, inputs: [] };
+    const cgroup = ProcessCgroup.create(`runledger-${run}`, taskLimit(command.limits.processes));
+    return {
+      launch: cgroup?.around(launch) ?? launch,
+      tree: { supervisors: 1, namespace: false, tag: `${RUN_VARIABLE}=${run}`, cgroup },
+      scratch,
+      launchFailure: 'COMMAND_NOT_STARTED',
+      facts: { ...this.facts, processes: cgroup === null ? 'watch' : 'cgroup+watch' },
+    };
+  }
+}

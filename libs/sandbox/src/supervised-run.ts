@@ -1,0 +1,173 @@
+import { rm } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError, messageOf, systemClock, type ErrorCode } from '#kernel';
+import type { OutputSink, SandboxCommand, SandboxResult } from './driver.js';
+import { Ending } from './ending.js';
+import { signalOfExitCode } from './exit-status.js';
+import { LimitWatch } from './limit-watch.js';
+import { openOutputPipes } from './output-pipes.js';
+import { OutputPump } from './output-pump.js';
+import { ProcessTree, type ProcessTreeOptions } from './process-tree.js';
+import { SupervisorProcess, type Launch } from './supervisor-process.js';
+
+/** What a driver adds to the common way in which a command is run. */
+export interface Isolation {
+  launch: Launch;
+  tree: Omit<ProcessTreeOptions, 'rootPid'>;
+  /** A private folder of this run, removed in the end. */
+  scratch: string;
+  /** The code when the supervisor never came up. */
+  launchFailure: ErrorCode;
+  facts: SandboxResult['facts'];
+}
+
+/** What a script leaves in the background is asked to end, and ended this soon after. */
+const LEFTOVER_GRACE_MS = 1_000;
+/** Between two looks while waiting for processes to be gone. */
+const GONE_POLL_MS = 10;
+const FIRST_STDERR_BYTES = 2_048;
+
+/** Runs a command under its supervisor, with all limits, to the end of its last process. Never throws. */
+export async function superviseCommand(
+  isolation: Isolation,
+  command: SandboxCommand,
+  onOutput: OutputSink,
+  stop: AbortSignal,
+): Promise<SandboxResult> {
+  const startedAt = systemClock.now();
+  try {
+    if (stop.aborted) return notRun(abortFailure(stop), startedAt, isolation.facts);
+    return await runSupervised(isolation, command, onOutput, stop, startedAt);
+  } catch (error) {
+    const message = `the command could not be started: ${messageOf(error)}`;
+    return notRun({ code: isolation.launchFailure, message }, startedAt, isolation.facts);
+  } finally {
+    isolation.tree.cgroup?.remove();
+    await rm(isolation.scratch, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** The result of a command that never began. */
+export function notRun(
+  failure: NonNullable<SandboxResult['failure']>,
+  startedAt: string,
+  facts: SandboxResult['facts'],
+): SandboxResult {
+  return { exitCode: null, signal: null, failure, startedAt, endedAt: systemClock.now(), signalsSent: [], facts };
+}
+
+async function runSupervised(
+  isolation: Isolation,
+  command: SandboxCommand,
+  onOutput: OutputSink,
+  stop: AbortSignal,
+  startedAt: string,
+): Promise<SandboxResult> {
+  const pipes = await openOutputPipes(isolation.scratch);
+  const supervisor = await SupervisorProcess.start(isolation.launch, command.script, pipes)
+    .catch((error: unknown) => {
+      pipes.readers.stdout.destroy();
+      pipes.readers.stderr.destroy();
+      throw error;
+    })
+    .finally(() => pipes.closeWriteEnds());
+
+  const tree = new ProcessTree({ rootPid: supervisor.pid, ...isolation.tree });
+  const ending = new Ending(tree);
+  const watch = new LimitWatch(tree, command.limits, (failure) => ending.kill(failure));
+  const firstStderr = new FirstBytes(FIRST_STDERR_BYTES);
+  const pump = new OutputPump(pipes.readers, firstStderr.before(onOutput), (error) =>
+    ending.kill(outputFailure(error)),
+  );
+  watch.start();
+  const disarm = armStops(ending, command, stop);
+
+  const told = await supervisor.told;
+  disarm();
+  await endLeftovers(tree, ending, command.graceMs);
+  supervisor.release();
+  const { exitCode: own } = await supervisor.exited;
+  while (!tree.isGone()) {
+    // The supervisor was killed by its own command; nobody else will end what it left.
+    ending.kill(null);
+    await sleep(GONE_POLL_MS);
+  }
+  ending.close();
+  watch.stop();
+  await pump.drain();
+  supervisor.close();
+
+  const exitCode = supervisor.ready ? (told ?? own) : null;
+  const launchFailure = {
+    code: isolation.launchFailure,
+    message: `the sandbox could not be set up: ${firstStderr.text}`,
+  };
+  return {
+    exitCode,
+    signal: exitCode === null ? null : signalOfExitCode(exitCode),
+    failure: ending.failure ?? (supervisor.ready ? fileSizeFailure(exitCode, command) : launchFailure),
+    startedAt,
+    endedAt: systemClock.now(),
+    signalsSent: ending.signalsSent,
+    facts: { ...isolation.facts, peakMemoryBytes: watch.peakMemoryBytes, peakProcesses: watch.peakProcesses },
+  };
+}
+
+/** Ends the tree when its time is over or somebody stops it. */
+function armStops(ending: Ending, command: SandboxCommand, stop: AbortSignal): () => void {
+  const { timeoutMs } = command.limits;
+  const overrun = {
+    code: 'TIMEOUT' as const,
+    message: `the command did not end within ${timeoutMs / 1000} s (timeoutSeconds)`,
+  };
+  const timer = setTimeout(() => ending.terminate(overrun, command.graceMs), timeoutMs);
+  const onAbort = (): void => ending.terminate(abortFailure(stop), command.graceMs);
+  if (stop.aborted) onAbort();
+  stop.addEventListener('abort', onAbort);
+  return () => {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', onAbort);
+  };
+}
+
+/** Waits until only the supervisor is left; what the script's shell left behind is ended. */
+async function endLeftovers(tree: ProcessTree, ending: Ending, graceMs: number): Promise<void> {
+  while (tree.living(0).length > 0) {
+    if (!ending.begun) ending.terminate(null, Math.min(graceMs, LEFTOVER_GRACE_MS));
+    await sleep(GONE_POLL_MS);
+  }
+}
+
+function abortFailure(stop: AbortSignal): NonNullable<SandboxResult['failure']> {
+  const reason: unknown = stop.reason;
+  if (reason instanceof AppError) return { code: reason.code, message: reason.message };
+  return { code: 'INTERRUPTED', message: 'the command was stopped from outside' };
+}
+
+function outputFailure(error: unknown): NonNullable<SandboxResult['failure']> {
+  const code = error instanceof AppError ? error.code : 'INTERNAL';
+  return { code, message: `the output of the command could not be taken: ${messageOf(error)}` };
+}
+
+function fileSizeFailure(exitCode: number | null, command: SandboxCommand): SandboxResult['failure'] {
+  if (exitCode === null || exitCode - 128 !== constants.signals.SIGXFSZ) return null;
+  const limit = Math.round(command.limits.fileSizeBytes / (1024 * 1024));
+  return { code: 'FILE_SIZE_LIMIT', message: `the command wrote a file of more than ${limit} MiB (limits.fileSizeMb)` };
+}
+
+/** Keeps the beginning of stderr, where a sandbox that cannot be set up says why. */
+class FirstBytes {
+  text = '';
+
+  constructor(private readonly limit: number) {}
+
+  before(sink: OutputSink): OutputSink {
+    return (stream, bytes) => {
+      if (stream === 'stderr' && this.text.length < this.limit) {
+        this.text = (this.text + bytes.toString('utf8')).slice(0, this.limit);
+      }
+      return sink(stream, bytes);
+    };
+  }
+}

@@ -1,0 +1,2 @@
+DROP TABLE "artifact_series";
+DROP TABLE "artifacts";

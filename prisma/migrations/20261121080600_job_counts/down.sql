@@ -1,0 +1,1 @@
+DROP FUNCTION runledger_count_unfinished_jobs();

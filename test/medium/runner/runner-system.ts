@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { LocalBlobStore } from '#artifacts';
+import { loadConfig, type Config } from '#config';
+import { Database, DatabaseModule, withOwner } from '#database';
+import { newId } from '#kernel';
+import { EventQueries, type LedgerEvent } from '#ledger';
+import { migrateQueueSchema, QueueWorkers } from '#queue';
+import { foldJob, JobQueries, parseJobDefinition, SubmitJob, type JobState } from '#runner';
+import { createTestDatabase, type TestDatabase } from '#testing';
+import { RunnerService } from '../../../apps/worker/src/runner.service.js';
+import { WorkerModule } from '../../../apps/worker/src/worker.module.js';
+
+/** A worker process's application inside the test, on a database of its own; and beside it what the API does to submit and read. */
+export interface RunnerSystem {
+  database: TestDatabase;
+  workspaceId: string;
+  dataDir: string;
+  blobs: LocalBlobStore;
+  submit(definition: unknown): Promise<string>;
+  /** Waits for the job's end. */
+  finished(jobId: string): Promise<Finished>;
+  run(definition: unknown): Promise<Finished>;
+  startWorker(): Promise<RunningWorker>;
+  close(): Promise<void>;
+}
+
+export interface RunningWorker {
+  stop(graceMs?: number): Promise<void>;
+}
+
+export interface Finished {
+  /** The rows. */
+  job: NonNullable<Awaited<ReturnType<JobQueries['get']>>>;
+  events: LedgerEvent[];
+  /** What the events say the rows should be. */
+  fold: JobState;
+  types: string[];
+  step(key: string): Finished['job']['steps'][number];
+}
+
+export async function startRunnerSystem(environment: Record<string, string> = {}): Promise<RunnerSystem> {
+  const database = await createTestDatabase();
+  await migrateQueueSchema(database.ownerUrl);
+  const dataDir = await mkdtemp(join(tmpdir(), 'runledger-runner-'));
+  const configOf = (url: string): Config => loadConfig({ DATABASE_URL: url, DATA_DIR: dataDir, SANDBOX: 'process', LOG_LEVEL: 'silent', RUNNER_RECONCILE_MS: '200', ...environment });
+  const api = await openApi(configOf(database.apiUrl));
+  const workspaceId = await createWorkspace(database);
+  const workers: RunningWorker[] = [];
+
+  const startWorker = async (): Promise<RunningWorker> => {
+    const worker = await openWorker(configOf(database.workerUrl));
+    workers.push(worker);
+    return worker;
+  };
+  const submit = async (definition: unknown): Promise<string> =>
+    (await api.submitJob.submit(workspaceId, { type: 'api_key', id: newId() }, parseJobDefinition(definition))).state.id;
+  const finished = async (jobId: string): Promise<Finished> => {
+    const job = await until(async () => {
+      const found = await api.jobs.get(workspaceId, jobId);
+      return found !== null && found.completedAt !== null ? found : null;
+    });
+    return summarize(job, await api.events.page(workspaceId, jobId, 0, 5_000));
+  };
+  return {
+    ...{ database, workspaceId, dataDir, blobs: new LocalBlobStore(join(dataDir, 'blobs')), submit, finished, startWorker },
+    run: async (definition) => finished(await submit(definition)),
+    close: async () => {
+      await Promise.all(workers.map((worker) => worker.stop(0)));
+      await api.close();
+      await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openApi(config: Config) {
+  const app = await NestFactory.createApplicationContext(DatabaseModule.forRoot({ role: 'api', database: config.database }), { logger: false });
+  const database = app.get(Database);
+  return { submitJob: new SubmitJob(database), jobs: new JobQueries(database), events: new EventQueries(database), close: () => app.close() };
+}
+
+async function openWorker(config: Config): Promise<RunningWorker> {
+  const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(config, ['runner']), { logger: false });
+  await app.get(RunnerService).start();
+  await app.get(QueueWorkers).start(['runner']);
+  let stopped: Promise<void> | undefined;
+  const stop = async (graceMs: number): Promise<void> => {
+    const paused = app.get(QueueWorkers).pause();
+    await app.get(RunnerService).stop(graceMs);
+    await paused;
+    await app.close();
+  };
+  return { stop: (graceMs = 0) => (stopped ??= stop(graceMs)) };
+}
+
+async function createWorkspace(database: TestDatabase): Promise<string> {
+  const id = newId();
+  const values = [id, 'Test', `test-${id}`];
+  await withOwner(database.ownerUrl, (client) => client.query('INSERT INTO workspaces (id, name, slug) VALUES ($1, $2, $3)', values));
+  return id;
+}
+
+function summarize(job: Finished['job'], events: LedgerEvent[]): Finished {
+  return {
+    ...{ job, events, fold: foldJob(events), types: events.map((event) => event.type) },
+    step: (key) => {
+      const found = job.steps.find((step) => step.key === key);
+      if (found === undefined) throw new Error(`no step ${key}`);
+      return found;
+    },
+  };
+}
+
+/** Asks again until there is an answer. */
+export async function until<Answer>(ask: () => Promise<Answer | null>, timeoutMs = 20_000): Promise<Answer> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    if (Date.now() > deadline) throw new Error(`no answer within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createSandboxDriver,
+  type OutputSink,
+  type SandboxCommand,
+  type SandboxDriver,
+  type SandboxDriverName,
+  type SandboxLimits,
+  type SandboxResult,
+} from '#sandbox';
+
+const MIB = 1024 * 1024;
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  limits?: Partial<SandboxLimits>;
+  graceMs?: number;
+  workdir?: string;
+  readOnlyPaths?: string[];
+  stop?: AbortSignal;
+  onOutput?: OutputSink;
+}
+
+export interface Run extends SandboxResult {
+  stdout: string;
+  stderr: string;
+  elapsedMs: number;
+}
+
+/** A driver, a workdir, and the proof after every test that nothing of its runs is left: no process, descriptor or file. */
+export class SandboxFixture {
+  readonly driver: SandboxDriver;
+  private readonly folder = mkdtempSync(join(tmpdir(), 'sandbox-test-'));
+  private readonly scratchFolder = mkdtempSync(join(this.folder, 'scratch-'));
+  readonly workdir = mkdtempSync(join(this.folder, 'workdir-'));
+  private readonly mark = randomUUID();
+  private readonly descriptors = openDescriptors();
+  private readonly children = children();
+
+  constructor(name: SandboxDriverName) {
+    this.driver = createSandboxDriver(name, { scratchFolder: this.scratchFolder });
+  }
+
+  /** Runs a script to its end. */
+  async run(script: string, options: RunOptions = {}): Promise<Run> {
+    const output = { stdout: '', stderr: '' };
+    const began = Date.now();
+    const collect: OutputSink = (stream, bytes) => void (output[stream] += bytes.toString());
+    const stop = options.stop ?? new AbortController().signal;
+    const result = await this.driver.run(this.command(script, options), options.onOutput ?? collect, stop);
+    // Now, not after the test: what would end by itself a moment later has been left running all the same.
+    const left = processesWith(this.mark);
+    if (left.length > 0) throw new Error(`left running: ${left.join(', ')}`);
+    return { ...result, ...output, elapsedMs: Date.now() - began };
+  }
+
+  private command(script: string, options: RunOptions): SandboxCommand {
+    return {
+      script,
+      workdir: options.workdir ?? this.workdir,
+      env: { TEST_MARK: this.mark, ...options.env },
+      readOnlyPaths: options.readOnlyPaths ?? [],
+      graceMs: options.graceMs ?? 500,
+      limits: {
+        timeoutMs: 60_000,
+        memoryBytes: 2048 * MIB,
+        processes: 256,
+        fileSizeBytes: 64 * MIB,
+        ...options.limits,
+      },
+    };
+  }
+
+  close(): void {
+    const scratch = readdirSync(this.scratchFolder);
+    rmSync(this.folder, { recursive: true, force: true });
+    expect(scratch).toEqual([]);
+    expect(processesWith(this.mark)).toEqual([]);
+    expect(children()).toEqual(this.children);
+    expect(openDescriptors()).toBe(this.descriptors);
+  }
+}
+
+/** The command lines of all processes of the host, zombies apart, that have the text in their environment or arguments. */
+function processesWith(text: string): string[] {
+  return processIds().flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
+      return (command + environment).includes(text) ? [`${pid} ${command.replaceAll('\0', ' ').trim()}`] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** This process's children: a run must not add to them, not as a zombie either. */
+function children(): string[] {
+  return processIds().filter((pid) => {
+    try {
+      return new RegExp(`^PPid:\\s+${process.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+function processIds(): string[] {
+  return existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
+}
+
+function openDescriptors(): number {
+  return existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0;
+}
