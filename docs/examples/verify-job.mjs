@@ -7,7 +7,9 @@ const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 const canonical = (value) => {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonical)}]`;
-  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`;
+  return `{${Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`;
 };
 
 /** Throws at the first event that does not fit. `job` must have been fetched before the events. */

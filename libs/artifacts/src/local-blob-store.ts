@@ -30,7 +30,7 @@ export class LocalBlobStore implements BlobStore {
       return { key, ...written };
     } catch (error) {
       content.destroy();
-      await rm(unfinished, { force: true });
+      await rm(unfinished, { force: true }).catch(() => undefined);
       throw error;
     }
   }
@@ -100,5 +100,5 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 }

@@ -36,14 +36,13 @@ export class ConnectionError extends Error {
 
 /** Node's fetch hides what happened in `cause`, an AggregateError where a name has several addresses. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const known = REASONS[code];
+  if (typeof error !== 'object' || error === null) return String(error);
+  const { code, cause, errors, name, message } = error as Record<string, unknown>;
+  const known = typeof code === 'string' ? REASONS[code] : undefined;
   if (known !== undefined) return known;
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  return error.message;
+  if (Array.isArray(errors) && errors.length > 0) return reasonOf(errors[0]);
+  if (cause !== undefined) return reasonOf(cause);
+  return name === 'TimeoutError' ? 'no answer in time' : String(message);
 }
 
 const REASONS: Record<string, string> = {

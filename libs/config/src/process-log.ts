@@ -2,6 +2,9 @@ import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from './config.js';
 
+/** What Nest tells of its own start, route by route: for debugging only. */
+const BOOT_CONTEXTS = new Set<unknown>(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+
 /**
  * The log of a process: one JSON object a line on stderr, so that stdout stays free for what a program prints on purpose. It is Nest's
  * logger and, by `pino`, Fastify's.
@@ -15,7 +18,7 @@ export class ProcessLog implements LoggerService {
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.write('info', message, rest);
+    this.write(BOOT_CONTEXTS.has(rest.at(-1)) ? 'debug' : 'info', message, rest);
   }
 
   warn(message: unknown, ...rest: unknown[]): void {

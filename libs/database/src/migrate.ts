@@ -136,7 +136,9 @@ async function appliedNames(client: pg.Client): Promise<string[]> {
 }
 
 async function createEventPartitions(client: pg.Client, months: number): Promise<void> {
-  await client.query('SELECT runledger_create_event_partitions($1)', [months]);
+  // There is none yet where only the first migrations were applied.
+  const found = await client.query("SELECT WHERE to_regprocedure('runledger_create_event_partitions(integer)') IS NOT NULL");
+  if (found.rowCount === 1) await client.query('SELECT runledger_create_event_partitions($1)', [months]);
 }
 
 /** One migrating process at a time; the others wait, up to two minutes. */

@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import {
   ColumnTypeEnum,
+  DriverAdapterError,
   bindMigrationAwareSqlAdapterFactory,
+  type MappedError,
   type SqlDriverAdapter,
   type SqlQueryable,
 } from '@prisma/driver-adapter-utils';
@@ -102,7 +104,11 @@ function migrationPool(url: string): pg.Pool {
  */
 function repaired(adapter: SqlDriverAdapter, pool: pg.Pool): SqlDriverAdapter {
   adapter.executeScript = async (script) => {
-    await pool.query(script);
+    try {
+      await pool.query(script);
+    } catch (error) {
+      throw error instanceof pg.DatabaseError ? new DriverAdapterError(asPostgresError(error)) : error;
+    }
   };
   const queryRaw = adapter.queryRaw.bind(adapter);
   adapter.queryRaw = async (query) => {
@@ -113,6 +119,11 @@ function repaired(adapter: SqlDriverAdapter, pool: pg.Pool): SqlDriverAdapter {
     return result;
   };
   return adapter;
+}
+
+/** The form in which the engine reports what the server said. */
+function asPostgresError({ code, severity, message, detail, column, hint }: pg.DatabaseError): MappedError {
+  return { kind: 'postgres', code: code ?? '', severity: severity ?? 'ERROR', message, detail, column, hint };
 }
 
 /** An empty database in the same cluster, dropped on dispose whoever may still be connected to it. */

@@ -41,7 +41,8 @@ export class EventQueries {
     jobId: string,
     witness: (event: LedgerEvent) => void = () => {},
   ): Promise<ChainVerdict | null> {
-    const verifier = new ChainVerifier(jobId, workspaceId);
+    // A URL may write ids in capitals; the ledger has them in lower case.
+    const verifier = new ChainVerifier(jobId.toLowerCase(), workspaceId.toLowerCase());
     for (;;) {
       const recorded = await this.head(workspaceId, jobId);
       if (recorded === null) return null;

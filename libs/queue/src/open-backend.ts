@@ -5,5 +5,7 @@ import { RedisBackend } from './redis-backend.js';
 
 /** Nothing is dialled before the first queue or worker is opened. */
 export function openBackend(connection: QueueConnection): QueueBackend {
-  return connection.backend === 'redis' ? new RedisBackend(connection.url) : new PostgresBackend(connection.url, connection.role);
+  return connection.backend === 'redis'
+    ? new RedisBackend(connection.url)
+    : new PostgresBackend(connection.url, connection.role);
 }

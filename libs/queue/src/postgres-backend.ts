@@ -7,7 +7,13 @@ import {
   type PostgresPoolConfig,
   type PostgresQueueBackend,
 } from 'bullmq';
-import { WORKER_SETTINGS, type BackedWorker, type MessageProcessor, type OpenQueue, type QueueBackend } from './queue-backend.js';
+import {
+  WORKER_SETTINGS,
+  type BackedWorker,
+  type MessageProcessor,
+  type OpenQueue,
+  type QueueBackend,
+} from './queue-backend.js';
 import type { QueueRole } from './queue-connection.js';
 import type { OfferState } from './queues.js';
 
@@ -38,29 +44,45 @@ export class PostgresBackend implements QueueBackend {
   ) {}
 
   openQueue(name: string): OpenQueue {
-    const connection = this.pool(PRODUCER_CONNECTIONS, { connectionTimeoutMillis: DIAL_TIMEOUT_MS, query_timeout: DIAL_TIMEOUT_MS });
+    const connection = this.pool(PRODUCER_CONNECTIONS, {
+      connectionTimeoutMillis: DIAL_TIMEOUT_MS,
+      query_timeout: DIAL_TIMEOUT_MS,
+    });
     // What a producer would write about the queue at its start is written by the migration: runtime roles need no right to it.
-    const queue = new Queue<object, void, string, object, void, string, PostgresQueueBackend, PostgresConnectionOptions>(
-      name,
-      { connection, skipMetasUpdate: true },
-      createPostgresBackend,
-    );
+    const queue = new Queue<
+      object,
+      void,
+      string,
+      object,
+      void,
+      string,
+      PostgresQueueBackend,
+      PostgresConnectionOptions
+    >(name, { connection, skipMetasUpdate: true }, createPostgresBackend);
     return {
       queue,
       add: (messages) =>
-        messages.length > SMALL_BATCH ? queue.addBulk(messages) : Promise.all(messages.map(({ name, data, opts }) => queue.add(name, data, opts))),
+        messages.length > SMALL_BATCH
+          ? queue.addBulk(messages)
+          : Promise.all(messages.map(({ name, data, opts }) => queue.add(name, data, opts))),
       // BullMQ's own getter asks for one message at a time.
       states: async (ids) => {
         const { rows } = await queue
           .getBackend()
-          .connection.pool.query<{ id: string; state: string }>('SELECT id, state FROM job WHERE queue = $1 AND id = ANY($2)', [name, ids]);
+          .connection.pool.query<{ id: string; state: string }>(
+            'SELECT id, state FROM job WHERE queue = $1 AND id = ANY($2)',
+            [name, ids],
+          );
         return new Map(rows.map((row) => [row.id, offerState(row.state)]));
       },
     };
   }
 
   openWorker(name: string, concurrency: number, process: MessageProcessor): BackedWorker {
-    const connection = this.pool(Math.min(concurrency, WORKER_CONNECTIONS), { connectionTimeoutMillis: 10_000, query_timeout: 30_000 });
+    const connection = this.pool(Math.min(concurrency, WORKER_CONNECTIONS), {
+      connectionTimeoutMillis: 10_000,
+      query_timeout: 30_000,
+    });
     return new Worker<object, void, string, PostgresQueueBackend, JobProgress, PostgresConnectionOptions>(
       name,
       process,
@@ -75,7 +97,15 @@ export class PostgresBackend implements QueueBackend {
     const options = [url.searchParams.get('options'), `-c role=${this.role}`, RELAXED].filter(Boolean).join(' ');
     url.searchParams.delete('options');
     // idleTimeoutMillis 0: connections are kept, so that a lone message after a pause does not pay for a new one.
-    return { connectionString: url.href, schema: QUEUE_SCHEMA, options, max, keepAlive: true, idleTimeoutMillis: 0, ...timeouts };
+    return {
+      connectionString: url.href,
+      schema: QUEUE_SCHEMA,
+      options,
+      max,
+      keepAlive: true,
+      idleTimeoutMillis: 0,
+      ...timeouts,
+    };
   }
 }
 

@@ -5,9 +5,7 @@ import { AppError } from '#kernel';
 export type QueueRole = 'runledger_api' | 'runledger_worker';
 
 /** Where the queue lives and as whom this process uses it. */
-export type QueueConnection =
-  | { backend: 'redis'; url: string }
-  | { backend: 'postgres'; url: string; role: QueueRole };
+export type QueueConnection = { backend: 'redis'; url: string } | { backend: 'postgres'; url: string; role: QueueRole };
 
 /**
  * The one place where the backend is chosen: Redis (or Valkey) when its URL is configured, BullMQ's PostgreSQL backend on the

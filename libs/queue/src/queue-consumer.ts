@@ -15,7 +15,10 @@ export interface MessageContext {
   queueJobId: string;
 }
 
-export type MessageHandler<Name extends QueueName> = (payload: QueuePayloads[Name], context: MessageContext) => Promise<void>;
+export type MessageHandler<Name extends QueueName> = (
+  payload: QueuePayloads[Name],
+  context: MessageContext,
+) => Promise<void>;
 
 /**
  * Takes messages from queues and hands them to their handlers. A message may be handed out twice (its first worker was killed or
@@ -36,11 +39,19 @@ export class QueueConsumer {
    * Serves a queue from now on. A handler that throws ends its message as failed; nothing repeats it but a new offer.
    * @throws AppError QUEUE_UNAVAILABLE when the backend cannot be reached within 5 s
    */
-  async consume<Name extends QueueName>(queue: Name, options: { concurrency: number }, handler: MessageHandler<Name>): Promise<void> {
+  async consume<Name extends QueueName>(
+    queue: Name,
+    options: { concurrency: number },
+    handler: MessageHandler<Name>,
+  ): Promise<void> {
     // The payload was written by QueueProducer.offer, which saw to its type.
-    const worker = this.backend.openWorker(queue, options.concurrency, ({ id, data }) => handle(id ?? '', data as QueuePayloads[Name], handler));
+    const worker = this.backend.openWorker(queue, options.concurrency, ({ id, data }) =>
+      handle(id ?? '', data as QueuePayloads[Name], handler),
+    );
     worker.on('error', (error) => this.errors.say(`queue ${queue}: ${error.message}`));
-    worker.on('failed', (job, error) => this.logger.warn(`queue ${queue}: message ${job?.id ?? '?'} failed: ${error.message}`));
+    worker.on('failed', (job, error) =>
+      this.logger.warn(`queue ${queue}: message ${job?.id ?? '?'} failed: ${error.message}`),
+    );
     this.workers.push(worker);
     await ready(worker);
     worker.run().catch((error: unknown) => this.errors.say(`queue ${queue} stopped: ${messageOf(error)}`));
@@ -57,7 +68,11 @@ export class QueueConsumer {
   }
 }
 
-async function handle<Name extends QueueName>(queueJobId: string, payload: QueuePayloads[Name], handler: MessageHandler<Name>): Promise<void> {
+async function handle<Name extends QueueName>(
+  queueJobId: string,
+  payload: QueuePayloads[Name],
+  handler: MessageHandler<Name>,
+): Promise<void> {
   try {
     await handler(payload, { queueJobId });
   } catch (error) {
@@ -74,7 +89,10 @@ async function ready(worker: BackedWorker): Promise<void> {
   try {
     await Promise.race([worker.waitUntilReady(), deadline]);
   } catch (error) {
-    throw new AppError('QUEUE_UNAVAILABLE', `the queue does not answer: ${messageOf(error)}`, { retryable: true, cause: error });
+    throw new AppError('QUEUE_UNAVAILABLE', `the queue does not answer: ${messageOf(error)}`, {
+      retryable: true,
+      cause: error,
+    });
   } finally {
     clearTimeout(timer);
   }

@@ -22,7 +22,10 @@ export class QueueProducer implements OnApplicationShutdown {
     this.backend = openBackend(connection);
   }
 
-  /** Puts all of these on the queue in one round trip. An id that is on the queue already is left as it is. */
+  /**
+   * Puts all of these on the queue at once. An id that is on the queue already is left as it is. Of equal priority those of an
+   * earlier call are taken first; within one call the order may change.
+   */
   async offer<Name extends QueueName>(queue: Name, offers: Offer<Name>[]): Promise<void> {
     if (offers.length === 0) return;
     await this.within(queue, (opened) =>
@@ -47,7 +50,9 @@ export class QueueProducer implements OnApplicationShutdown {
 
   /** How many messages wait and how many are being worked on. */
   async depth(queue: QueueName): Promise<{ waiting: number; active: number }> {
-    const counts = await this.within(queue, ({ queue: opened }) => opened.getJobCounts('waiting', 'prioritized', 'active'));
+    const counts = await this.within(queue, ({ queue: opened }) =>
+      opened.getJobCounts('waiting', 'prioritized', 'active'),
+    );
     return { waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0), active: counts['active'] ?? 0 };
   }
 
@@ -78,7 +83,10 @@ export class QueueProducer implements OnApplicationShutdown {
     try {
       return await Promise.race([call(this.open(name)), deadline]);
     } catch (error) {
-      throw new AppError('QUEUE_UNAVAILABLE', `the queue does not answer: ${messageOf(error)}`, { retryable: true, cause: error });
+      throw new AppError('QUEUE_UNAVAILABLE', `the queue does not answer: ${messageOf(error)}`, {
+        retryable: true,
+        cause: error,
+      });
     } finally {
       clearTimeout(timer);
     }

@@ -30,7 +30,9 @@ export async function migrateQueueSchema(ownerUrl: string): Promise<void> {
     await prepareQueues(client);
     for (const grant of GRANTS) await client.query(grant);
     // A bulk insert goes through a temporary table.
-    await client.query(`DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO runledger_api, runledger_worker', current_database()); END $$`);
+    await client.query(
+      `DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO runledger_api, runledger_worker', current_database()); END $$`,
+    );
     await client.query('COMMIT');
   } finally {
     await client.end();
@@ -45,6 +47,8 @@ async function prepareQueues(client: pg.Client): Promise<void> {
        ON CONFLICT (queue, field) DO UPDATE SET value = excluded.value`,
       [queue, EVENTS_KEPT],
     );
-    await client.query(`DO $$ BEGIN EXECUTE format('CREATE SEQUENCE IF NOT EXISTS ${QUEUE_SCHEMA}.%I', ${QUEUE_SCHEMA}.job_id_seq_name('${queue}')); END $$`);
+    await client.query(
+      `DO $$ BEGIN EXECUTE format('CREATE SEQUENCE IF NOT EXISTS ${QUEUE_SCHEMA}.%I', ${QUEUE_SCHEMA}.job_id_seq_name('${queue}')); END $$`,
+    );
   }
 }

@@ -22,11 +22,15 @@ describe('the boot check of a worker process', () => {
   });
 
   it('names a queue with two processors', () => {
-    expect(message(() => proveProcessors(['runner'], ['runner', 'runner']))).toContain('queue "runner" is served and has 2 processors');
+    expect(message(() => proveProcessors(['runner'], ['runner', 'runner']))).toContain(
+      'queue "runner" is served and has 2 processors',
+    );
   });
 
   it('names a processor whose queue is not served', () => {
-    expect(message(() => proveProcessors([], ['runner']))).toContain('queue "runner" has a processor and is not served');
+    expect(message(() => proveProcessors([], ['runner']))).toContain(
+      'queue "runner" has a processor and is not served',
+    );
   });
 
   it('fails before anything is dialled', async () => {

@@ -65,8 +65,12 @@ export function proveProcessors(served: readonly QueueName[], registered: readon
   const problems = served
     .map((queue) => ({ queue, count: registered.filter((name) => name === queue).length }))
     .filter(({ count }) => count !== 1)
-    .map(({ queue, count }) => `queue "${queue}" is served and has ${count === 0 ? 'no processor' : `${count} processors`}`);
+    .map(
+      ({ queue, count }) =>
+        `queue "${queue}" is served and has ${count === 0 ? 'no processor' : `${count} processors`}`,
+    );
   const idle = [...new Set(registered)].filter((queue) => !served.includes(queue));
   problems.push(...idle.map((queue) => `queue "${queue}" has a processor and is not served`));
-  if (problems.length > 0) throw new AppError('CONFIG_INVALID', `the worker is put together wrongly: ${problems.join('; ')}`);
+  if (problems.length > 0)
+    throw new AppError('CONFIG_INVALID', `the worker is put together wrongly: ${problems.join('; ')}`);
 }

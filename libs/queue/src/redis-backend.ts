@@ -1,5 +1,12 @@
 import { Queue, Worker, createRedisBackend, type RedisOptions } from 'bullmq';
-import { EVENTS_KEPT, WORKER_SETTINGS, type MessageProcessor, type BackedWorker, type OpenQueue, type QueueBackend } from './queue-backend.js';
+import {
+  EVENTS_KEPT,
+  WORKER_SETTINGS,
+  type MessageProcessor,
+  type BackedWorker,
+  type OpenQueue,
+  type QueueBackend,
+} from './queue-backend.js';
 import type { OfferState } from './queues.js';
 
 const DIAL_TIMEOUT_MS = 1_500;
@@ -17,8 +24,17 @@ export class RedisBackend implements QueueBackend {
 
   /** Producers fail fast: nothing is buffered while the server is away, since the database already holds what matters. */
   openQueue(name: string): OpenQueue {
-    const connection: RedisOptions = { ...this.settings, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: DIAL_TIMEOUT_MS };
-    const queue = new Queue<object, void, string>(name, { connection, streams: { events: { maxLen: EVENTS_KEPT } } }, createRedisBackend);
+    const connection: RedisOptions = {
+      ...this.settings,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: DIAL_TIMEOUT_MS,
+    };
+    const queue = new Queue<object, void, string>(
+      name,
+      { connection, streams: { events: { maxLen: EVENTS_KEPT } } },
+      createRedisBackend,
+    );
     return {
       queue,
       add: (messages) => queue.addBulk(messages),

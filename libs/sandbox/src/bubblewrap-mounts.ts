@@ -71,6 +71,7 @@ export function systemMounts(features: ReadonlySet<string>, tmpBytes: number): s
     ...nodeMount(realpathSync(process.execPath)),
     '--proc',
     '/proc',
+    ...(process.getuid?.() === 0 ? procMasks() : []),
     '--dev',
     '/dev',
     ...sized(SHM_BYTES),
@@ -84,6 +85,38 @@ export function systemMounts(features: ReadonlySet<string>, tmpBytes: number): s
     '--symlink',
     '/tmp',
     '/var/tmp',
+  ];
+}
+
+// What Docker and Podman make read-only and hide (OCI runtime: readonlyPaths, maskedPaths), and what else of it root alone may read.
+const PROC_READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger', 'mtrr', 'driver', 'tty'];
+const PROC_HIDDEN_FOLDERS = ['acpi', 'asound', 'scsi'];
+const PROC_HIDDEN_FILES = [
+  'kallsyms',
+  'kcore',
+  'keys',
+  'kmsg',
+  'kpagecgroup',
+  'kpagecount',
+  'kpageflags',
+  'latency_stats',
+  'sched_debug',
+  'slabinfo',
+  'timer_list',
+  'timer_stats',
+  'vmallocinfo',
+];
+
+/**
+ * To the kernel a sandbox of root's is still root where files have an owner but no namespace: without these it could write
+ * /proc/sys/kernel/core_pattern, which names a program that the host runs as root.
+ */
+function procMasks(): string[] {
+  const present = (names: string[]): string[] => names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
+  return [
+    ...present(PROC_READ_ONLY).flatMap((path) => ['--ro-bind', path, path]),
+    ...present(PROC_HIDDEN_FOLDERS).flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
+    ...present(PROC_HIDDEN_FILES).flatMap((path) => ['--ro-bind', '/dev/null', path]),
   ];
 }
 

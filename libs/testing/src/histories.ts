@@ -46,7 +46,14 @@ class Walk {
     });
     this.steps = draw(() => fc.array(plan, { minLength: 1, maxLength: 7 }))
       .sort((one, other) => PHASES.indexOf(one.phase) - PHASES.indexOf(other.phase))
-      .map((planned, ordinal) => ({ id: newId(), key: `step-${ordinal}`, name: `Step ${ordinal}`, ordinal, config: {}, ...planned }));
+      .map((planned, ordinal) => ({
+        id: newId(),
+        key: `step-${ordinal}`,
+        name: `Step ${ordinal}`,
+        ordinal,
+        config: {},
+        ...planned,
+      }));
     for (const step of this.steps) this.ends.set(step.id, { status: 'PENDING', attempt: 0 });
   }
 

@@ -57,7 +57,7 @@ export async function startSystem(options: StartSystemOptions = {}): Promise<Tes
   const args = ['bin/runledger.mjs', 'start', '--port', '0', '--data-dir', dataDir, '--json', ...(options.args ?? [])];
   const env = Object.entries({ ...process.env, ...NEUTRAL, ...options.env }).filter(([, value]) => value !== undefined);
   const child = spawn(process.execPath, args, {
-    env: Object.fromEntries(env) as Record<string, string>,
+    env: Object.fromEntries(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';

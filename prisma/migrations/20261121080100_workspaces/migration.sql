@@ -54,6 +54,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT k.id, k.workspace_id, w.name, k.name, k.scopes, k.expires_at, k.last_used_at, k.revoked_at
   FROM public.api_keys k JOIN public.workspaces w ON w.id = k.workspace_id
-  WHERE k.key_hash = runledger_find_api_key.key_hash::char(64)
+  WHERE k.key_hash = runledger_find_api_key.key_hash::bpchar
 $$;
 REVOKE ALL ON FUNCTION runledger_find_api_key(text) FROM PUBLIC;

@@ -1,4 +1,9 @@
-import type { AppControllerRoute, BullBoardQueues, ControllerHandlerReturnType, IServerAdapter } from '@bull-board/api/typings/app';
+import type {
+  AppControllerRoute,
+  BullBoardQueues,
+  ControllerHandlerReturnType,
+  IServerAdapter,
+} from '@bull-board/api/typings/app';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 
 /**
@@ -44,8 +49,12 @@ export class BoardRoutes implements IServerAdapter {
   mount(server: FastifyInstance): void {
     for (const { method, route, handler } of this.routes) {
       for (const url of [route].flat()) {
-        server.route<{ Params: Record<string, string>; Querystring: Record<string, string>; Body: Record<string, unknown> }>({
-          method: [method].flat().map((name) => name.toUpperCase() as HTTPMethods),
+        server.route<{
+          Params: Record<string, string>;
+          Querystring: Record<string, string>;
+          Body: Record<string, unknown>;
+        }>({
+          method: [method].flat().map((name) => name.toUpperCase()),
           url,
           handler: async ({ params, query, body }, reply) => {
             const answer = await handler({ queues: this.queues, uiConfig: {}, params, query, body, headers: {} });

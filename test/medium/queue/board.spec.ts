@@ -1,6 +1,13 @@
 import { createBullBoard } from '@bull-board/api';
 import Fastify from 'fastify';
-import { QueueConsumer, QueueProducer, boardAdapters, migrateQueueSchema, type QueueConnection, type QueueRole } from '#queue';
+import {
+  QueueConsumer,
+  QueueProducer,
+  boardAdapters,
+  migrateQueueSchema,
+  type QueueConnection,
+  type QueueRole,
+} from '#queue';
 import { createTestDatabase, describeWithRedis, startRedis } from '#testing';
 import { BoardRoutes } from './board-routes.js';
 import { Inbox } from './inbox.js';
@@ -28,9 +35,18 @@ function showsTheQueues(open: () => Promise<Place>, datastore: string): void {
       await inbox.until(1);
       await producer.offer('runner', [{ id: 'waiting', payload: { jobId: 'j2', workspaceId: 'w' }, priority: 3 }]);
 
-      const queues: unknown = await (await fetch(`${url}/api/queues?activeQueue=runner&status=prioritized&page=1&jobsPerPage=10`)).json();
+      const queues: unknown = await (
+        await fetch(`${url}/api/queues?activeQueue=runner&status=prioritized&page=1&jobsPerPage=10`)
+      ).json();
       expect(queues).toMatchObject({
-        queues: [{ name: 'runner', readOnlyMode: true, counts: { active: 1, prioritized: 1 }, jobs: [{ id: 'waiting', data: { jobId: 'j2', workspaceId: 'w' } }] }],
+        queues: [
+          {
+            name: 'runner',
+            readOnlyMode: true,
+            counts: { active: 1, prioritized: 1 },
+            jobs: [{ id: 'waiting', data: { jobId: 'j2', workspaceId: 'w' } }],
+          },
+        ],
       });
 
       const stats: unknown = await (await fetch(`${url}/api/redis/stats`)).json();
@@ -61,7 +77,11 @@ describe('the queue board on PostgreSQL', () =>
     const database = await createTestDatabase({ empty: true });
     await migrateQueueSchema(database.ownerUrl);
     return {
-      connection: (role) => ({ backend: 'postgres', url: role === 'runledger_api' ? database.apiUrl : database.workerUrl, role }),
+      connection: (role) => ({
+        backend: 'postgres',
+        url: role === 'runledger_api' ? database.apiUrl : database.workerUrl,
+        role,
+      }),
       stop: () => database.drop(),
     };
   }, 'postgres'));

@@ -7,7 +7,11 @@ import { describeWithRedis } from '#testing';
 import { freePort, postgresBackend, redisBackend, type TestBackend } from './backends.js';
 import { Inbox } from './inbox.js';
 
-const offer = (id: string, priority = 5): Offer<'runner'> => ({ id, payload: { jobId: `job-of-${id}`, workspaceId: 'w' }, priority });
+const offer = (id: string, priority = 5): Offer<'runner'> => ({
+  id,
+  payload: { jobId: `job-of-${id}`, workspaceId: 'w' },
+  priority,
+});
 
 /** Asks again until the answer is right; the test's own time limit ends it. */
 async function eventually<Answer>(ask: () => Promise<Answer>, isRight: (answer: Answer) => boolean): Promise<Answer> {
@@ -61,7 +65,10 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
 
   it('takes 500 offers and answers for 500 at once', async () => {
     const ids = Array.from({ length: 500 }, () => `${randomUUID()}_1`);
-    await producer.offer('runner', ids.map((id) => offer(id)));
+    await producer.offer(
+      'runner',
+      ids.map((id) => offer(id)),
+    );
     expect(await producer.depth('runner')).toEqual({ waiting: 500, active: 0 });
     const states = await producer.states('runner', [...ids, 'nobody']);
     expect(ids.filter((id) => states.get(id) !== 'waiting')).toEqual([]);
@@ -93,7 +100,10 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
     await producer.offer('runner', [offer('again')]);
     expect(await producer.depth('runner')).toEqual({ waiting: 0, active: 1 });
     inbox.release();
-    await eventually(() => state('again'), (now) => now === 'missing');
+    await eventually(
+      () => state('again'),
+      (now) => now === 'missing',
+    );
     await producer.offer('runner', [offer('again')]);
     await inbox.until(2);
   });
@@ -105,8 +115,9 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
       await inbox.handler(payload, context);
       if (context.queueJobId === 'bad') throw new AppError('INTERNAL', 'on purpose');
     }, 2);
-    await producer.offer('runner', [offer('good', 0), offer('bad', 0), offer('later', 9)]);
+    await producer.offer('runner', [offer('good'), offer('bad')]);
     await inbox.until(2);
+    await producer.offer('runner', [offer('later')]);
     expect(await producer.states('runner', ['good', 'bad', 'later', 'never'])).toEqual(
       new Map([
         ['good', 'active'],
@@ -117,7 +128,10 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
     );
     inbox.release();
     await inbox.until(3);
-    await eventually(() => producer.depth('runner'), ({ active }) => active === 0);
+    await eventually(
+      () => producer.depth('runner'),
+      ({ active }) => active === 0,
+    );
     expect(await producer.states('runner', ['good', 'bad', 'later'])).toEqual(
       new Map([
         ['good', 'missing'],
@@ -175,12 +189,22 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
     await inbox.until(1);
     await backend.down();
     const started = Date.now();
-    await expect(producer.offer('runner', [offer('during')])).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE', retryable: true });
+    await expect(producer.offer('runner', [offer('during')])).rejects.toMatchObject({
+      code: 'QUEUE_UNAVAILABLE',
+      retryable: true,
+    });
     await expect(producer.ping()).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
     expect(Date.now() - started).toBeLessThan(4_000);
     inbox.release();
     await backend.up();
-    await eventually(() => producer.ping().then(() => true, () => false), Boolean);
+    await eventually(
+      () =>
+        producer.ping().then(
+          () => true,
+          () => false,
+        ),
+      Boolean,
+    );
     await producer.offer('runner', [offer('after')]);
     await inbox.until(2);
     expect(inbox.ids.slice(0, 2)).toEqual(['before', 'after']);
@@ -191,7 +215,14 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
     const early = new QueueProducer(backend.connection('runledger_api'));
     await expect(early.offer('runner', [offer('x')])).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
     await backend.up();
-    await eventually(() => early.ping().then(() => true, () => false), Boolean);
+    await eventually(
+      () =>
+        early.ping().then(
+          () => true,
+          () => false,
+        ),
+      Boolean,
+    );
     await early.offer('runner', [offer('x')]);
     expect((await early.states('runner', ['x'])).get('x')).toBe('waiting');
     await early.close();
@@ -199,9 +230,14 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
 
   it('says at the start of a worker that nobody is there', async () => {
     const port = await freePort();
-    const nowhere: QueueConnection = { ...backend.connection('runledger_worker'), url: `${backend.connection('runledger_worker').backend}://127.0.0.1:${port}` };
+    const nowhere: QueueConnection = {
+      ...backend.connection('runledger_worker'),
+      url: `${backend.connection('runledger_worker').backend}://127.0.0.1:${port}`,
+    };
     const consumer = new QueueConsumer(nowhere);
-    await expect(consumer.consume('runner', { concurrency: 1 }, new Inbox().handler)).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
+    await expect(consumer.consume('runner', { concurrency: 1 }, new Inbox().handler)).rejects.toMatchObject({
+      code: 'QUEUE_UNAVAILABLE',
+    });
     await consumer.close(true);
   }, 15_000);
 
@@ -212,9 +248,15 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
     const address = silent.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
     const scheme = backend.connection('runledger_api').backend;
-    const deaf = new QueueProducer({ ...backend.connection('runledger_api'), url: `${scheme}://u:p@127.0.0.1:${address.port}` });
+    const deaf = new QueueProducer({
+      ...backend.connection('runledger_api'),
+      url: `${scheme}://u:p@127.0.0.1:${address.port}`,
+    });
     const started = Date.now();
-    await expect(deaf.offer('runner', [offer('x')])).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE', retryable: true });
+    await expect(deaf.offer('runner', [offer('x')])).rejects.toMatchObject({
+      code: 'QUEUE_UNAVAILABLE',
+      retryable: true,
+    });
     expect(Date.now() - started).toBeLessThan(2_000);
     await deaf.close();
     sockets.forEach((socket) => socket.destroy());

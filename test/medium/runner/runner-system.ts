@@ -10,6 +10,7 @@ import { EventQueries, type LedgerEvent } from '#ledger';
 import { migrateQueueSchema, QueueWorkers } from '#queue';
 import { foldJob, JobQueries, parseJobDefinition, SubmitJob, type JobState } from '#runner';
 import { createTestDatabase, type TestDatabase } from '#testing';
+import { JobStore, type Lease } from '../../../libs/runner/src/store/job.store.js';
 import { RunnerService } from '../../../apps/worker/src/runner.service.js';
 import { WorkerModule } from '../../../apps/worker/src/worker.module.js';
 
@@ -23,7 +24,12 @@ export interface RunnerSystem {
   /** Waits for the job's end. */
   finished(jobId: string): Promise<Finished>;
   run(definition: unknown): Promise<Finished>;
-  startWorker(): Promise<RunningWorker>;
+  /** Starts a worker. One that does not serve its queue only admits and reconciles. */
+  startWorker(options?: { serve: boolean }): Promise<RunningWorker>;
+  /** The store of a worker that the test plays itself. */
+  openStore(lease: Lease): { store: JobStore; close(): Promise<void> };
+  /** As the owner of the database. */
+  sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
   close(): Promise<void>;
 }
 
@@ -50,8 +56,8 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
   const workspaceId = await createWorkspace(database);
   const workers: RunningWorker[] = [];
 
-  const startWorker = async (): Promise<RunningWorker> => {
-    const worker = await openWorker(configOf(database.workerUrl));
+  const startWorker = async ({ serve } = { serve: true }): Promise<RunningWorker> => {
+    const worker = await openWorker(configOf(database.workerUrl), serve);
     workers.push(worker);
     return worker;
   };
@@ -66,6 +72,11 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
   };
   return {
     ...{ database, workspaceId, dataDir, blobs: new LocalBlobStore(join(dataDir, 'blobs')), submit, finished, startWorker },
+    openStore: (lease) => {
+      const opened = new Database({ url: database.workerUrl, role: 'worker', poolSize: 4 });
+      return { store: new JobStore(opened, lease), close: () => opened.close() };
+    },
+    sql: async (statement, values) => withOwner(database.ownerUrl, async (client) => (await client.query(statement, values)).rows),
     run: async (definition) => finished(await submit(definition)),
     close: async () => {
       await Promise.all(workers.map((worker) => worker.stop(0)));
@@ -82,10 +93,10 @@ async function openApi(config: Config) {
   return { submitJob: new SubmitJob(database), jobs: new JobQueries(database), events: new EventQueries(database), close: () => app.close() };
 }
 
-async function openWorker(config: Config): Promise<RunningWorker> {
+async function openWorker(config: Config, serve: boolean): Promise<RunningWorker> {
   const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(config, ['runner']), { logger: false });
   await app.get(RunnerService).start();
-  await app.get(QueueWorkers).start(['runner']);
+  if (serve) await app.get(QueueWorkers).start(['runner']);
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number): Promise<void> => {
     const paused = app.get(QueueWorkers).pause();

@@ -1,3 +1,4 @@
+import { Body, type PipeTransform } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { parse as parseJsonLeniently, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
@@ -5,13 +6,40 @@ import { AppError, messageOf } from '#kernel';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 
-/** Bodies are JSON, or YAML for people with curl; everything else is 415. Both say where they cannot be read. */
+/** A body as it came: it is read once the caller is known, so that strangers cost no parsing and hear 401 before anything else. */
+export class UnreadBody {
+  constructor(
+    private readonly text: string,
+    private readonly read: (text: string) => unknown,
+  ) {}
+
+  /** @throws AppError MALFORMED_BODY with line and column */
+  value(): unknown {
+    return this.read(this.text);
+  }
+}
+
+/** Bodies are JSON, or YAML for people with curl; everything else is 415. */
 export function registerBodyParsers(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: unknown, body: string) => parseJsonBody(body));
-  fastify.addContentTypeParser(['application/yaml', 'application/x-yaml', 'text/yaml'], { parseAs: 'string' }, async (_request: unknown, body: string) =>
-    parseYamlBody(body),
-  );
+  const accept = (types: string[], read: (text: string) => unknown): void =>
+    fastify.addContentTypeParser(types, { parseAs: 'string' }, async (_request: unknown, body: string) => new UnreadBody(body, read));
+  accept(['application/json'], parseJsonBody);
+  accept(['application/yaml', 'application/x-yaml', 'text/yaml'], parseYamlBody);
+}
+
+class ReadBodyPipe implements PipeTransform<unknown, unknown> {
+  transform(body: unknown): unknown {
+    if (body instanceof UnreadBody) return body.value();
+    throw new AppError('MALFORMED_BODY', 'The body is empty; a JSON object was expected.');
+  }
+}
+
+const pipe = new ReadBodyPipe();
+
+/** The value of the request's body. */
+export function ParsedBody(): ParameterDecorator {
+  return Body(pipe);
 }
 
 /** @throws AppError MALFORMED_BODY with line and column */

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags, type ApiBodyOptions, type ApiHeaderOptions, type ApiQueryOptions, type ApiResponseOptions } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags, type ApiHeaderOptions, type ApiResponseOptions } from '@nestjs/swagger';
 import type { ErrorCode } from '#kernel';
 import { errorResponses } from './error-responses.js';
 import { PATH_PARAMETERS, type PathParameter } from './path-parameters.js';

@@ -1,9 +1,10 @@
-import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { AuthenticatedKey } from '#identity';
 import { JOB_STATUSES, JobQueries, SubmitJob, newJobView, parseJobDefinition, type JobSummaryView, type JobView, type StepView } from '#runner';
 import { RequiresKey } from '../auth/api-key.guard.js';
 import { Caller } from '../auth/caller.js';
+import { ParsedBody } from '../http/body-parsers.js';
 import { IdParam } from '../http/id-param.js';
 import { page, type Page } from '../http/page.js';
 import { notFound } from '../http/problem.js';
@@ -25,7 +26,7 @@ export class RunnerJobsController {
   @Operation(SUBMIT_JOB)
   async submit(
     @IdParam('workspaceId') workspaceId: string,
-    @Body() body: unknown,
+    @ParsedBody() body: unknown,
     @Caller() caller: AuthenticatedKey,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {

@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Database, type Listening } from '#database';
+import { Database } from '#database';
 import { Bell } from './bell.js';
 
 const CHANNEL = 'runledger_events';
@@ -11,7 +11,7 @@ const CHANNEL = 'runledger_events';
 @Injectable()
 export class JobWakeups implements OnModuleInit, OnApplicationShutdown {
   private readonly bells = new Map<string, Set<Bell>>();
-  private listener: Listening | null = null;
+  private listener: { close(): Promise<void> } | null = null;
 
   constructor(private readonly database: Database) {}
 

@@ -34,7 +34,7 @@ describe('formatAge', () => {
 
 describe('cleanLine', () => {
   it('takes away everything that would steer the terminal', () => {
-    expect(cleanLine('\u001b[31mred\u001b[0m \u001b]0;title\u0007 \u001b[2Jbell\u0007')).toBe('red  bell');
+    expect(cleanLine('\u001b[31mred\u001b[0m \u001b]0;title\u0007bell\u0007 \u001b[2J')).toBe('red bell ');
   });
 
   it('keeps the last version of a line that rewrites itself', () => {

@@ -52,14 +52,23 @@ export function toPlainJson(input: unknown): { value: Json; errors: FieldError[]
     }
     return Object.fromEntries(members);
   };
+  return { value: bounded(() => copy(input, '', 0), errors), errors };
+}
+
+/** The copy, unless it is too large or the input is so odd that reading it throws: then null, and that as the one error. */
+function bounded(copy: () => Json, errors: FieldError[]): Json {
   try {
-    const value = copy(input, '', 0);
-    if (Buffer.byteLength(JSON.stringify(value)) > DEFINITION_LIMITS.jsonBytes) throw new TooLarge();
-    return { value, errors };
+    const value = copy();
+    if (Buffer.byteLength(JSON.stringify(value)) <= DEFINITION_LIMITS.jsonBytes) return value;
+    errors.splice(0, errors.length, tooLarge());
   } catch (error) {
-    if (error instanceof TooLarge) return { value: null, errors: [tooLarge()] };
-    return { value: null, errors: [fieldError('', 'json', 'cannot be read as JSON')] };
+    errors.splice(
+      0,
+      errors.length,
+      error instanceof TooLarge ? tooLarge() : fieldError('', 'json', 'cannot be read as JSON'),
+    );
   }
+  return null;
 }
 
 class TooLarge extends Error {}

@@ -1,4 +1,5 @@
 import type { Json } from '#kernel';
+import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import { CelJob, CelStep } from './cel-environment.js';
 import type { ExpressionContext, StepView } from './expression-context.js';
 
@@ -76,6 +77,8 @@ export function fromCel(value: unknown): Json {
     }
     if (Array.isArray(current)) return current.map(convert);
     if (current instanceof Map) return members(current);
+    if (current instanceof UnsignedInt) return bigintToJson(current.value);
+    if (current instanceof Duration) return current.toString();
     if (current instanceof Date) return current.toISOString();
     if (current instanceof Uint8Array) return Buffer.from(current).toString('base64');
     if (current instanceof CelStep || current instanceof CelJob) return members(Object.entries(current));
@@ -93,9 +96,6 @@ function objectToJson(value: unknown, members: (entries: Iterable<[unknown, unkn
   if (typeof value === 'object' && value !== null) {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null) return members(Object.entries(value));
-    const name = Object.prototype.toString.call(value);
-    if (name === '[object google.protobuf.Duration]') return String(value);
-    if (name.startsWith('[object value = ')) return bigintToJson(BigInt(String(value)));
   }
   throw new Error('it gives a value that has no JSON form');
 }

@@ -16,7 +16,11 @@ describe.each<[string, Table, readonly string[], string[]]>([
 ])('the %s machine', (_name, table, states, terminal) => {
   it('knows every state, and moves only to states that it knows', () => {
     expect(Object.keys(table).sort()).toEqual([...states].sort());
-    expect(Object.values(table).flat().every((state) => states.includes(state))).toBe(true);
+    expect(
+      Object.values(table)
+        .flat()
+        .every((state) => states.includes(state)),
+    ).toBe(true);
   });
 
   it('reaches every state from PENDING', () => {

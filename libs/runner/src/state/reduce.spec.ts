@@ -46,7 +46,11 @@ const created = event('job.created', {
 const started = [created, event('job.queued', {}, { at: 1 }), event('job.started', { workerId: 'host-1' }, { at: 2 })];
 const inExecution = [...started, event('phase.skipped', { reason: 'EMPTY' }, { phase: 'SETUP', at: 3 })];
 const startA = event('step.started', { key: 'a', attempt: 1 }, { stepId: A, at: 4 });
-const completeA = event('step.completed', { attempt: 1, outputs: { n: 1 }, exitCode: 0, durationMs: 7 }, { stepId: A, at: 5 });
+const completeA = event(
+  'step.completed',
+  { attempt: 1, outputs: { n: 1 }, exitCode: 0, durationMs: 7 },
+  { stepId: A, at: 5 },
+);
 const failA = event(
   'step.failed',
   { attempt: 1, code: 'TIMEOUT', message: 'too slow', durationMs: 9, exitCode: null, outputs: {}, continued: false },
@@ -62,14 +66,30 @@ function stepOf(state: JobState, id: string): JobState['steps'][number] {
 describe('reduceJob: what events say', () => {
   it('makes a pending job of job.created', () => {
     const state = foldJob([created]);
-    expect(state).toMatchObject({ id: 'job', status: 'PENDING', progressPercent: 0, createdById: 'host-1', createdAt: created.timestamp });
+    expect(state).toMatchObject({
+      id: 'job',
+      status: 'PENDING',
+      progressPercent: 0,
+      createdById: 'host-1',
+      createdAt: created.timestamp,
+    });
     expect(state.steps.map((step) => [step.key, step.status, step.attempt])).toEqual([['a', 'PENDING', 0], ['b', 'PENDING', 0]]); // prettier-ignore
   });
 
   it('takes times from the events that caused them', () => {
     const state = foldJob([...inExecution, startA, completeA]);
-    expect(state).toMatchObject({ queuedAt: started[1]?.timestamp, startedAt: started[2]?.timestamp, updatedAt: completeA.timestamp });
-    expect(stepOf(state, A)).toMatchObject({ startedAt: startA.timestamp, completedAt: completeA.timestamp, durationMs: 7, exitCode: 0, outputs: { n: 1 } });
+    expect(state).toMatchObject({
+      queuedAt: started[1]?.timestamp,
+      startedAt: started[2]?.timestamp,
+      updatedAt: completeA.timestamp,
+    });
+    expect(stepOf(state, A)).toMatchObject({
+      startedAt: startA.timestamp,
+      completedAt: completeA.timestamp,
+      durationMs: 7,
+      exitCode: 0,
+      outputs: { n: 1 },
+    });
     expect(stepOf(state, B)).toMatchObject({ startedAt: null, updatedAt: created.timestamp });
   });
 
@@ -77,19 +97,42 @@ describe('reduceJob: what events say', () => {
     const retry = event('step.retrying', { attempt: 1, reason: 'FAILED', delayMs: 0 }, { stepId: A, at: 5 });
     const again = event('step.started', { key: 'a', attempt: 2 }, { stepId: A, at: 6 });
     expect(stepOf(foldJob([...inExecution, startA, retry]), A)).toMatchObject({ status: 'PENDING', attempt: 1 });
-    expect(stepOf(foldJob([...inExecution, startA, retry, again]), A)).toMatchObject({ status: 'RUNNING', attempt: 2, startedAt: startA.timestamp });
+    expect(stepOf(foldJob([...inExecution, startA, retry, again]), A)).toMatchObject({
+      status: 'RUNNING',
+      attempt: 2,
+      startedAt: startA.timestamp,
+    });
   });
 
   it('keeps why a step failed, and why the job did', () => {
-    const failed = event('job.failed', { code: 'TIMEOUT', message: 'step "a": too slow', stepId: A, stepKey: 'a', result: { n: 1 } }, { at: 8 });
+    const failed = event(
+      'job.failed',
+      { code: 'TIMEOUT', message: 'step "a": too slow', stepId: A, stepKey: 'a', result: { n: 1 } },
+      { at: 8 },
+    );
     const state = foldJob([...inExecution, startA, failA, failed]);
-    expect(stepOf(state, A)).toMatchObject({ status: 'FAILED', errorCode: 'TIMEOUT', errorMessage: 'too slow', durationMs: 9 });
-    expect(state).toMatchObject({ status: 'FAILED', errorCode: 'TIMEOUT', failedStepId: A, result: { n: 1 }, currentPhase: null, completedAt: failed.timestamp });
+    expect(stepOf(state, A)).toMatchObject({
+      status: 'FAILED',
+      errorCode: 'TIMEOUT',
+      errorMessage: 'too slow',
+      durationMs: 9,
+    });
+    expect(state).toMatchObject({
+      status: 'FAILED',
+      errorCode: 'TIMEOUT',
+      failedStepId: A,
+      result: { n: 1 },
+      currentPhase: null,
+      completedAt: failed.timestamp,
+    });
   });
 
   it('sums up tokens', () => {
     const used = event('ai.tokens_used', { model: 'm', tokensInput: 10, tokensOutput: 3 }, { stepId: A, at: 5 });
-    expect(stepOf(foldJob([...inExecution, startA, used, used]), A)).toMatchObject({ tokensInput: 20, tokensOutput: 6 });
+    expect(stepOf(foldJob([...inExecution, startA, used, used]), A)).toMatchObject({
+      tokensInput: 20,
+      tokensOutput: 6,
+    });
   });
 
   it.each([
@@ -125,13 +168,33 @@ describe('reduceJob: what cannot be', () => {
     ['a step that starts twice', [...inExecution, startA, startA], /"a" is RUNNING and cannot become RUNNING/],
     ['an end without a start', [...inExecution, completeA], /"a" is PENDING and cannot become COMPLETED/],
     ['a second end', [...inExecution, startA, completeA, failA], /"a" is COMPLETED and cannot become FAILED/],
-    ['output of a job that does not run', [created, event('step.progress', { percent: 1 }, { stepId: A })], /not RUNNING/],
-    ['a phase out of order', [...started, event('phase.started', { workerId: 'w', epoch: 1 }, { phase: 'CLEANUP' })], /not the current phase/],
-    ['a phase that ended already', [...inExecution, event('phase.completed', { durationMs: 1 }, { phase: 'SETUP' })], /not the current phase/],
-    ['an unknown phase', [...started, event('phase.started', { workerId: 'w', epoch: 1 }, { phase: 'LATER' })], /phase/],
+    [
+      'output of a job that does not run',
+      [created, event('step.progress', { percent: 1 }, { stepId: A })],
+      /not RUNNING/,
+    ],
+    [
+      'a phase out of order',
+      [...started, event('phase.started', { workerId: 'w', epoch: 1 }, { phase: 'CLEANUP' })],
+      /not the current phase/,
+    ],
+    [
+      'a phase that ended already',
+      [...inExecution, event('phase.completed', { durationMs: 1 }, { phase: 'SETUP' })],
+      /not the current phase/,
+    ],
+    [
+      'an unknown phase',
+      [...started, event('phase.started', { workerId: 'w', epoch: 1 }, { phase: 'LATER' })],
+      /phase/,
+    ],
     ['a type that nobody knows', [created, { ...created, type: 'job.exploded' }], /unknown event type job\.exploded/],
     ['an erased payload', [{ ...created, payload: null }], /erased/],
-    ['anything after the end', [...cancelled, event('credits.released', { transactionId: 't', credits: 1 })], /CANCELLED, nothing can follow/],
+    [
+      'anything after the end',
+      [...cancelled, event('credits.released', { transactionId: 't', credits: 1 })],
+      /CANCELLED, nothing can follow/,
+    ],
   ])('refuses %s', (_name, events, message) => {
     expect(() => foldJob(events)).toThrow(IllegalEventError);
     expect(() => foldJob(events)).toThrow(message);
@@ -140,11 +203,13 @@ describe('reduceJob: what cannot be', () => {
 
 describe('reduceJob: any legal history', () => {
   function check(property: (events: FoldableEvent[], history: History) => void): void {
-    fc.assert(fc.property(histories(), (history) => property(history.events.map(foldable), history)), { numRuns: 300 });
+    fc.assert(fc.property(histories(), (history) => property(history.events.map(foldable), history)));
   }
 
+  /** The state after each event. */
   function everyState(events: FoldableEvent[]): JobState[] {
-    return events.map((_event, index) => foldJob(events.slice(0, index + 1)));
+    let state: JobState | null = null;
+    return events.map((next) => (state = reduceJob(state, next)));
   }
 
   it('ends as the one who made it up says', () => {
@@ -163,31 +228,39 @@ describe('reduceJob: any legal history', () => {
       for (const { type } of events) seen.add(type);
     }
     expect([...seen]).toEqual(
-      expect.arrayContaining(['COMPLETED', 'FAILED', 'CANCELLED', 'step COMPLETED', 'step FAILED', 'step SKIPPED', 'step.retrying', 'phase.failed', 'phase.skipped']),
+      expect.arrayContaining([
+        'COMPLETED',
+        'FAILED',
+        'CANCELLED',
+        'step COMPLETED',
+        'step FAILED',
+        'step SKIPPED',
+        'step.retrying',
+        'phase.failed',
+        'phase.skipped',
+      ]),
     );
   });
 
   it('folds to the same at once and in two parts, and the state of the first part stays as it was', () => {
     check((events) => {
       const whole = foldJob(events);
-      for (let cut = 1; cut < events.length; cut += 1) {
-        const start = foldJob(events.slice(0, cut));
-        const before = structuredClone(start);
-        expect(events.slice(cut).reduce((state: JobState, next) => reduceJob(state, next), start)).toEqual(whole);
-        expect(start).toEqual(before);
-      }
+      everyState(events).forEach((start, index) => {
+        const before = JSON.stringify(start);
+        const resumed = events.slice(index + 1).reduce((state: JobState, next) => reduceJob(state, next), start);
+        expect(JSON.stringify(resumed)).toBe(JSON.stringify(whole));
+        expect(JSON.stringify(start)).toBe(before);
+      });
     });
   });
 
   it('leaves the steps that an event is not about as the same objects', () => {
     check((events) => {
-      const states = everyState(events.slice(0, 1));
-      let last = states[0];
-      for (const next of events.slice(1)) {
-        const state: JobState = reduceJob(last ?? null, next);
-        state.steps.forEach((step, index) => expect(step === last?.steps[index] || step.id === next.stepId).toBe(true));
-        last = state;
-      }
+      everyState(events).reduce((before, after, index) => {
+        const replaced = after.steps.filter((step, at) => step !== before.steps[at]).map((step) => step.id);
+        expect([[], [events[index]?.stepId]]).toContainEqual(replaced);
+        return after;
+      });
     });
   });
 
@@ -237,8 +310,10 @@ describe('reduceJob: any legal history', () => {
   it('takes no event twice in a row but those that say nothing about states', () => {
     const repeatable = /^(job\.(progress|cancel_requested)|phase\.started|step\.progress|ai\.|gate\.)/;
     check((events) => {
-      events.forEach((next, index) => {
-        if (!repeatable.test(next.type)) expect(() => foldJob([...events.slice(0, index + 1), next])).toThrow(IllegalEventError);
+      everyState(events).forEach((state, index) => {
+        const last = events[index];
+        if (last !== undefined && !repeatable.test(last.type))
+          expect(() => reduceJob(state, last)).toThrow(IllegalEventError);
       });
     });
   });

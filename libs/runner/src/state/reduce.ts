@@ -35,14 +35,17 @@ export function foldJob(events: Iterable<FoldableEvent>): JobState {
  * @throws IllegalEventError when the machines do not allow the event in this state
  */
 export function reduceJob(state: JobState | null, event: FoldableEvent): JobState {
-  if (event.payload === null) throw new IllegalEventError(`${event.type}: its payload was erased, so the job cannot be folded`);
+  if (event.payload === null)
+    throw new IllegalEventError(`${event.type}: its payload was erased, so the job cannot be folded`);
   if (state === null) return created(event);
-  if (isTerminalJob(state.status)) throw new IllegalEventError(`${event.type}: the job is ${state.status}, nothing can follow`);
+  if (isTerminalJob(state.status))
+    throw new IllegalEventError(`${event.type}: the job is ${state.status}, nothing can follow`);
   return { ...apply(state, event), updatedAt: event.timestamp };
 }
 
 function created(event: FoldableEvent): JobState {
-  if (event.type !== 'job.created') throw new IllegalEventError(`a history begins with job.created, not with ${event.type}`);
+  if (event.type !== 'job.created')
+    throw new IllegalEventError(`a history begins with job.created, not with ${event.type}`);
   const payload = payloadOf(event, 'job.created');
   return {
     id: event.jobId,
@@ -108,10 +111,24 @@ function apply(state: JobState, event: FoldableEvent): JobState {
     case 'job.progress':
       return advanced(running(state, type), payloadOf(event, type).percent);
     case 'job.completed':
-      return { ...moveJob(state, 'COMPLETED', type), result: payloadOf(event, type).result, progressPercent: 100, currentPhase: null, completedAt: at };
+      return {
+        ...moveJob(state, 'COMPLETED', type),
+        result: payloadOf(event, type).result,
+        progressPercent: 100,
+        currentPhase: null,
+        completedAt: at,
+      };
     case 'job.failed': {
       const { code, message, stepId, result } = payloadOf(event, type);
-      return { ...moveJob(state, 'FAILED', type), errorCode: code, errorMessage: message, failedStepId: stepId, result, currentPhase: null, completedAt: at };
+      return {
+        ...moveJob(state, 'FAILED', type),
+        errorCode: code,
+        errorMessage: message,
+        failedStepId: stepId,
+        result,
+        currentPhase: null,
+        completedAt: at,
+      };
     }
     case 'job.cancelled':
       return { ...moveJob(state, 'CANCELLED', type), currentPhase: null, completedAt: at };
@@ -159,14 +176,26 @@ function applyToStep(
   const at = event.timestamp;
   switch (type) {
     case 'step.started':
-      return { ...moveStep(step, 'RUNNING', type), attempt: payloadOf(event, type).attempt, startedAt: step.startedAt ?? at };
+      return {
+        ...moveStep(step, 'RUNNING', type),
+        attempt: payloadOf(event, type).attempt,
+        startedAt: step.startedAt ?? at,
+      };
     case 'step.completed': {
       const { outputs, exitCode, durationMs } = payloadOf(event, type);
       return { ...moveStep(step, 'COMPLETED', type), outputs, exitCode, durationMs, completedAt: at };
     }
     case 'step.failed': {
       const { outputs, exitCode, durationMs, code, message } = payloadOf(event, type);
-      return { ...moveStep(step, 'FAILED', type), outputs, exitCode, durationMs, errorCode: code, errorMessage: message, completedAt: at };
+      return {
+        ...moveStep(step, 'FAILED', type),
+        outputs,
+        exitCode,
+        durationMs,
+        errorCode: code,
+        errorMessage: message,
+        completedAt: at,
+      };
     }
     case 'step.skipped':
       return { ...moveStep(step, 'SKIPPED', type), skipReason: payloadOf(event, type).reason, completedAt: at };
@@ -184,14 +213,17 @@ function changeStep(state: JobState, event: FoldableEvent, change: (step: StepSt
   const step = state.steps[index];
   if (step === undefined) throw new IllegalEventError(`${event.type}: the job has no step ${event.stepId}`);
   if (event.type === 'step.started' && step.phase !== state.currentPhase) {
-    throw new IllegalEventError(`${event.type}: step "${step.key}" belongs to ${step.phase}, and ${state.currentPhase} is the current phase`);
+    throw new IllegalEventError(
+      `${event.type}: step "${step.key}" belongs to ${step.phase}, and ${state.currentPhase} is the current phase`,
+    );
   }
   return { ...state, steps: state.steps.with(index, { ...change(step), updatedAt: event.timestamp }) };
 }
 
 /** A phase begins and ends only while it is the current one. */
 function inPhase(state: JobState, event: FoldableEvent): JobState {
-  if (state.currentPhase !== event.phase) throw new IllegalEventError(`${event.type}: ${event.phase} is not the current phase, ${state.currentPhase} is`);
+  if (state.currentPhase !== event.phase)
+    throw new IllegalEventError(`${event.type}: ${event.phase} is not the current phase, ${state.currentPhase} is`);
   return state;
 }
 
@@ -211,12 +243,14 @@ function advanced(state: JobState, percent: number): JobState {
 }
 
 function moveJob(state: JobState, to: JobStatus, type: EventType): JobState {
-  if (!canMoveJob(state.status, to)) throw new IllegalEventError(`${type}: a job that is ${state.status} cannot become ${to}`);
+  if (!canMoveJob(state.status, to))
+    throw new IllegalEventError(`${type}: a job that is ${state.status} cannot become ${to}`);
   return { ...state, status: to };
 }
 
 function moveStep(step: StepState, to: StepStatus, type: EventType): StepState {
-  if (!canMoveStep(step.status, to)) throw new IllegalEventError(`${type}: step "${step.key}" is ${step.status} and cannot become ${to}`);
+  if (!canMoveStep(step.status, to))
+    throw new IllegalEventError(`${type}: step "${step.key}" is ${step.status} and cannot become ${to}`);
   return { ...step, status: to };
 }
 

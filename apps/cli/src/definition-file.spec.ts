@@ -1,0 +1,66 @@
+import { fieldErrorLines, parseDefinition } from './definition-file.js';
+import { UsageError } from './failure.js';
+
+function failureOf(source: string): UsageError {
+  try {
+    parseDefinition(source, 'job.yaml');
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('parseDefinition', () => {
+  it('reads YAML and JSON alike', () => {
+    const fromYaml = parseDefinition('name: a\nsteps:\n  - { key: b, type: GATE }\n', 'job.yaml');
+    expect(fromYaml.value).toEqual({ name: 'a', steps: [{ key: 'b', type: 'GATE' }] });
+    expect(parseDefinition(JSON.stringify(fromYaml.value), 'job.json').value).toEqual(fromYaml.value);
+  });
+
+  it('names the line and the column of a syntax error, and shows the line', () => {
+    const error = failureOf('name: a\nsteps:\n  - key: "b\n    type: GATE\n');
+    expect(error.message).toMatch(/^job\.yaml:\d+:\d+: .*quote/i);
+    expect(error.message).not.toContain('\n');
+    expect(error.details.join('\n')).toContain('type: GATE');
+    expect(error.details.join('\n')).toContain('^');
+  });
+
+  it('refuses a key that is given twice', () => {
+    expect(failureOf('name: a\nname: b\n').message).toMatch(/^job\.yaml:2:1: .*unique/i);
+  });
+
+  it.each([
+    ['', /is empty/],
+    ['# only a remark\n', /must be a mapping|is empty/],
+    ['- a\n- b\n', /must be a mapping/],
+    ['just text', /must be a mapping/],
+    ['a: 1\n---\nb: 2\n', /2 documents/],
+    ['a: *missing\n', /missing/],
+  ])('refuses %j', (source, message) => expect(failureOf(source).message).toMatch(message));
+
+  it('refuses aliases that explode', () => {
+    const levels = Array.from(
+      { length: 9 },
+      (_, level) => `a${level + 1}: &a${level + 1} [${Array(9).fill(`*a${level}`).join(', ')}]`,
+    );
+    expect(failureOf(['a0: &a0 x', ...levels].join('\n')).message).toMatch(/alias/i);
+  });
+});
+
+describe('fieldErrorLines', () => {
+  const source = 'name: a\nsteps:\n  - key: build\n    phase: SOON\n  - type: GATE\n';
+  const definition = parseDefinition(source, 'job.yaml');
+  const line = (field: string): string =>
+    fieldErrorLines([{ field, rule: 'r', message: 'is wrong' }], definition)[0] ?? '';
+
+  it('points at the value in the file', () => {
+    expect(line('steps[0].phase')).toBe('job.yaml:4:12  steps[0].phase: is wrong');
+    expect(line('name')).toBe('job.yaml:1:7  name: is wrong');
+  });
+
+  it('points at what is around a field that is missing', () => {
+    expect(line('steps[1].key')).toBe('job.yaml:5:5  steps[1].key: is wrong');
+    expect(line('other')).toBe('job.yaml  other: is wrong');
+  });
+});

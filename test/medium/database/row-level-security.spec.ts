@@ -1,0 +1,155 @@
+import pg from 'pg';
+import { newId } from '#kernel';
+import { createTestDatabase, type TestDatabase } from '#testing';
+import { fillTenant, HASH, insertApiKey, insertEvent, insertJob, insertStep, insertWorkspace } from './rows.js';
+
+const REFUSED_BY_POLICY = { code: '42501', message: expect.stringContaining('row-level security') };
+const PERMISSION_DENIED = { code: '42501', message: expect.stringContaining('permission denied') };
+
+let database: TestDatabase;
+let owner: pg.Client;
+let api: pg.Client;
+let worker: pg.Client;
+let tenantTables: string[];
+let mine: Awaited<ReturnType<typeof fillTenant>>;
+let theirs: Awaited<ReturnType<typeof fillTenant>>;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  [owner, api, worker] = [database.ownerUrl, database.apiUrl, database.workerUrl].map((connectionString) => new pg.Client({ connectionString })) as [pg.Client, pg.Client, pg.Client];
+  await Promise.all([owner, api, worker].map((client) => client.connect()));
+  mine = await fillTenant(owner);
+  theirs = await fillTenant(owner);
+  const { rows } = await owner.query<{ name: string }>(
+    "SELECT attrelid::regclass::text AS name FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attname = 'workspace_id' AND relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace ORDER BY 1",
+  );
+  tenantTables = rows.map((row) => row.name);
+});
+
+afterAll(async () => {
+  await Promise.all([owner, api, worker].map((client) => client.end()));
+  await database.drop();
+});
+
+/** Runs as the API does: in a transaction that names a workspace, or none; always rolled back. */
+async function asApi<Result>(workspaceId: string | null, run: () => Promise<Result>): Promise<Result> {
+  await api.query('BEGIN');
+  try {
+    if (workspaceId !== null) await api.query("SELECT set_config('runledger.workspace_id', $1, true)", [workspaceId]);
+    return await run();
+  } finally {
+    await api.query('ROLLBACK');
+  }
+}
+
+it('knows every table of a tenant', () => {
+  expect(tenantTables).toEqual(['api_keys', 'artifact_series', 'artifacts', 'job_events', 'job_steps', 'runner_jobs', 'sandbox_jobs', 'transcript_chunks']);
+});
+
+it('protects every table that carries a workspace_id, in every schema of ours, by the one rule for the API', async () => {
+  const { rows } = await owner.query(`
+    SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id'
+    WHERE c.relkind IN ('r', 'p') AND c.relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema') AND (NOT c.relrowsecurity
+      OR NOT c.relispartition AND NOT EXISTS (
+        SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polroles = ARRAY['runledger_api'::regrole::oid] AND p.polcmd = '*'
+          AND pg_get_expr(p.polqual, c.oid) = '(workspace_id = (NULLIF(current_setting(''runledger.workspace_id''::text, true), ''''::text))::uuid)')
+      OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname NOT IN (c.relname || '_api', c.relname || '_worker')))`);
+  expect(rows).toEqual([]);
+});
+
+it('shows the API nothing outside of a tenant, and only its own inside', async () => {
+  for (const table of tenantTables) {
+    const workspaces = async (): Promise<unknown[]> => (await api.query(`SELECT DISTINCT workspace_id FROM ${table}`)).rows;
+    expect([table, await asApi(null, workspaces)]).toEqual([table, []]);
+    expect([table, await asApi(mine.workspaceId, workspaces)]).toEqual([table, [{ workspace_id: mine.workspaceId }]]);
+    expect([table, await asApi(newId(), workspaces)]).toEqual([table, []]);
+  }
+  const own = async (): Promise<unknown[]> => (await api.query('SELECT id FROM workspaces')).rows;
+  expect(await asApi(null, own)).toEqual([]);
+  expect(await asApi(mine.workspaceId, own)).toEqual([{ id: mine.workspaceId }]);
+});
+
+it('forgets the tenant with the transaction', async () => {
+  await asApi(mine.workspaceId, async () => undefined);
+  expect((await api.query('SELECT FROM runner_jobs')).rowCount).toBe(0);
+});
+
+it('shows the worker every tenant', async () => {
+  for (const table of tenantTables.filter((name) => name !== 'api_keys')) {
+    const { rows } = await worker.query(`SELECT DISTINCT workspace_id FROM ${table} ORDER BY 1`);
+    expect(rows.map((row: { workspace_id: string }) => row.workspace_id)).toEqual([mine.workspaceId, theirs.workspaceId].sort());
+  }
+  await expect(worker.query('SELECT FROM api_keys')).rejects.toMatchObject(PERMISSION_DENIED);
+});
+
+it('lets the API write for its tenant only', async () => {
+  await asApi(mine.workspaceId, async () => {
+    const jobId = await insertJob(api, mine.workspaceId);
+    await insertStep(api, mine.workspaceId, jobId);
+    await insertEvent(api, mine.workspaceId, jobId);
+  });
+  await expect(asApi(mine.workspaceId, () => insertJob(api, theirs.workspaceId))).rejects.toMatchObject(REFUSED_BY_POLICY);
+  await expect(asApi(null, () => insertJob(api, mine.workspaceId))).rejects.toMatchObject(REFUSED_BY_POLICY);
+  await expect(asApi(mine.workspaceId, () => insertEvent(api, theirs.workspaceId, theirs.jobId, { seq: 2, prev_hash: HASH }))).rejects.toMatchObject(REFUSED_BY_POLICY);
+  const steal = `UPDATE runner_jobs SET workspace_id = '${theirs.workspaceId}' WHERE id = '${mine.jobId}'`;
+  await expect(asApi(mine.workspaceId, () => api.query(steal))).rejects.toMatchObject(REFUSED_BY_POLICY);
+  const touch = (): Promise<pg.QueryResult> => api.query('UPDATE runner_jobs SET priority = 1');
+  expect((await asApi(mine.workspaceId, touch)).rowCount).toBe(1);
+});
+
+it('grants each role what it needs and no more', async () => {
+  const { rows } = await owner.query<{ grant: string }>(`
+    SELECT format('%s %s: %s', grantee::regrole, relname, string_agg(privilege_type, ' ' ORDER BY privilege_type)) AS "grant"
+    FROM pg_class, aclexplode(relacl) WHERE relnamespace::regnamespace::text IN ('public', 'runledger_partitions') AND grantee <> relowner
+    GROUP BY grantee, relname ORDER BY 1`);
+  expect(rows.map((row) => row.grant)).toEqual([
+    'runledger_api api_keys: SELECT',
+    'runledger_api artifact_series: SELECT',
+    'runledger_api artifacts: SELECT',
+    'runledger_api job_events: INSERT SELECT',
+    'runledger_api job_steps: INSERT SELECT UPDATE',
+    'runledger_api runner_jobs: INSERT SELECT UPDATE',
+    'runledger_api sandbox_jobs: SELECT',
+    'runledger_api transcript_chunks: SELECT',
+    'runledger_api workspaces: SELECT',
+    'runledger_worker artifact_series: INSERT SELECT UPDATE',
+    'runledger_worker artifacts: INSERT SELECT',
+    'runledger_worker job_events: INSERT SELECT',
+    'runledger_worker job_steps: INSERT SELECT UPDATE',
+    'runledger_worker runner_jobs: INSERT SELECT UPDATE',
+    'runledger_worker sandbox_jobs: INSERT SELECT UPDATE',
+    'runledger_worker transcript_chunks: DELETE INSERT SELECT',
+    'runledger_worker workspaces: SELECT',
+  ]);
+});
+
+it('gives the roles no other power, and every SECURITY DEFINER function a fixed search_path', async () => {
+  const roles = await owner.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'runledger\\_%' AND rolname <> 'runledger_owner' AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)");
+  expect(roles.rows).toEqual([]);
+  const functions = await owner.query<{ name: string; definer: boolean; config: string[] | null; callers: string }>(`
+    SELECT proname AS name, prosecdef AS definer, proconfig AS config,
+      (SELECT string_agg(grantee::regrole::text, ',' ORDER BY grantee) FROM aclexplode(proacl) WHERE grantee <> proowner) AS callers
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1`);
+  for (const found of functions.rows) expect([found.name, found.config]).toEqual([found.name, ['search_path=pg_catalog, pg_temp']]);
+  expect(functions.rows.filter((row) => row.definer).map((row) => [row.name, row.callers])).toEqual([
+    ['runledger_erase_event_payload', null],
+    ['runledger_find_api_key', 'runledger_api'],
+  ]);
+  expect(functions.rows.filter((row) => row.callers !== null).map((row) => row.name)).toEqual(['runledger_find_api_key']);
+});
+
+it('finds an API key across tenants by its hash alone', async () => {
+  const workspaceId = await insertWorkspace(owner);
+  const id = await insertApiKey(owner, workspaceId, HASH);
+  const find = (hash: string): Promise<pg.QueryResult> => api.query('SELECT * FROM runledger_find_api_key($1)', [hash]);
+  expect((await find(HASH)).rows).toEqual([
+    { id, workspace_id: workspaceId, workspace_name: 'Test', name: 'key', scopes: ['jobs:read'], expires_at: null, last_used_at: null, revoked_at: null },
+  ]);
+  expect((await find('b'.repeat(64))).rows).toEqual([]);
+  // A longer text must not be cut down to a hash that exists.
+  expect((await find(`${HASH}b`)).rows).toEqual([]);
+  await expect(worker.query('SELECT * FROM runledger_find_api_key($1)', [HASH])).rejects.toMatchObject(PERMISSION_DENIED);
+
+  expect((await asApi(workspaceId, () => api.query('UPDATE api_keys SET last_used_at = now()'))).rowCount).toBe(1);
+  await expect(asApi(workspaceId, () => api.query("UPDATE api_keys SET scopes = '{admin}'"))).rejects.toMatchObject(PERMISSION_DENIED);
+});
