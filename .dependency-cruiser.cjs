@@ -5,6 +5,8 @@
  */
 const tests = '\\.spec\\.ts$';
 const infrastructure = '(?:config|database|queue|ledger)';
+/** Where a process or a lib begins. The guard is a process of its own, started by the supervisor. */
+const entries = '^(?:apps/[^/]+/src/main|libs/[^/]+/src/index|apps/cli/src/supervisor/postgres-guard)\\.ts$';
 const domains = '(?:runner|artifacts|identity|sandbox|client)';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -104,10 +106,10 @@ module.exports = {
       name: 'no-dead-files',
       comment: 'What no process and no barrel leads to is dead.',
       severity: 'error',
-      from: { path: '^(?:apps/[^/]+/src/main|libs/[^/]+/src/index)\\.ts$' },
+      from: { path: entries },
       to: {
         path: '^(?:apps|libs)/',
-        pathNot: [tests, '/generated/', '\\.d\\.ts$', '^(?:apps/[^/]+/src/main|libs/[^/]+/src/index)\\.ts$'],
+        pathNot: [tests, '/generated/', '\\.d\\.ts$', entries],
         reachable: false,
       },
     },

@@ -1,29 +1,19 @@
-/**
- * Starts the PostgreSQL server of a test run. Jest runs this file outside of its module system, so the TypeScript behind it is
- * bundled here (60 ms); nothing needs to have been built before.
- */
-import { mkdirSync } from 'node:fs';
+/** Starts the PostgreSQL server of a test run, before the first test file and outside of Jest's module system. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { bundle } from './bundle.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const LIBS = ['kernel', 'config', 'database', 'queue', 'ledger', 'runner', 'sandbox', 'artifacts', 'identity', 'client', 'testing'];
+const CACHE = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules/.cache');
 
 export default async function globalSetup() {
-  const bundle = join(root, 'node_modules/.cache/runledger', `test-cluster-${process.pid}.mjs`);
-  mkdirSync(dirname(bundle), { recursive: true });
-  await build({
-    entryPoints: [join(root, 'libs/testing/src/postgres-cluster.ts')],
-    outfile: bundle,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    alias: Object.fromEntries(LIBS.map((lib) => [`#${lib}`, join(root, `libs/${lib}/src/index.ts`)])),
-    logLevel: 'warning',
-  });
-  const { startTestCluster } = await import(pathToFileURL(bundle).href);
-  globalThis.stopTestCluster = await startTestCluster();
+  mkdirSync(CACHE, { recursive: true });
+  const folder = mkdtempSync(join(CACHE, 'runledger-'));
+  try {
+    const file = await bundle('libs/testing/src/postgres-cluster.ts', join(folder, 'postgres-cluster.mjs'));
+    const { startTestCluster } = await import(pathToFileURL(file).href);
+    globalThis.stopTestCluster = await startTestCluster();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -1,15 +1,13 @@
 // RUNLEDGER_API_KEY=... node verify-job.mjs http://127.0.0.1:3000 WORKSPACE_ID JOB_ID (the format: docs/ledger-format.md)
 import assert from 'node:assert';
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 const canonical = (value) => {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonical)}]`;
-  return `{${Object.keys(value)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`;
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`;
 };
 
 /** Throws at the first event that does not fit. `job` must have been fetched before the events. */
@@ -28,7 +26,7 @@ export function verify(events, job) {
   return `valid: ${seq} events, head ${prevHash}`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1]?.endsWith('verify-job.mjs')) {
   const [server, workspace, id] = process.argv.slice(2);
   const headers = { authorization: `Bearer ${process.env.RUNLEDGER_API_KEY}` };
   const get = async (path) => {

@@ -90,7 +90,9 @@ function countLines(content) {
 }
 
 function markdown() {
-  const row = (...cells) => `| ${cells.join(' | ')} |`;
+  const same = duplicates.map(
+    (each) => `- ${each.paths.map((path) => `\`${path}\``).join(', ')} (${number(each.bytes)} bytes)`,
+  );
   return [
     '# Source inventory',
     '',
@@ -98,25 +100,33 @@ function markdown() {
     '',
     '## Languages',
     '',
-    row('Language', 'Files', 'Lines', 'Bytes'),
-    row('---', '---:', '---:', '---:'),
-    ...languages.map((each) => row(each.language, each.files, number(each.lines), number(each.bytes))),
+    ...table(
+      ['Language', 'Files', 'Lines', 'Bytes'],
+      languages.map((each) => [each.language, each.files, each.lines, each.bytes]),
+    ),
     '',
     '## Largest files',
     '',
-    row('File', 'Bytes', 'Lines'),
-    row('---', '---:', '---:'),
-    ...largest.map((file) => row(`\`${file.path}\``, number(file.bytes), number(file.lines))),
+    ...table(
+      ['File', 'Bytes', 'Lines'],
+      largest.map((file) => [`\`${file.path}\``, file.bytes, file.lines]),
+    ),
     '',
     '## Same content',
     '',
-    ...(duplicates.length === 0
-      ? ['None.']
-      : duplicates.map(
-          (each) => `- ${each.paths.map((path) => `\`${path}\``).join(', ')} (${number(each.bytes)} bytes)`,
-        )),
+    ...(same.length === 0 ? ['None.'] : same),
     '',
   ].join('\n');
+}
+
+/** A Markdown table that reads well as plain text too: the first column to the left, numbers to the right. */
+function table(head, rows) {
+  const cells = [head, ...rows].map((row) => row.map((cell) => (typeof cell === 'number' ? number(cell) : cell)));
+  const widths = head.map((_, column) => Math.max(4, ...cells.map((row) => row[column].length)));
+  const line = (row) =>
+    `| ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join(' | ')} |`;
+  const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(cells[0]), line(rule), ...cells.slice(1).map(line)];
 }
 
 function group(items, keyOf) {

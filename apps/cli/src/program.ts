@@ -4,6 +4,7 @@ import { artifactsCommand } from './commands/artifacts.command.js';
 import { dbCommand } from './commands/db.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { jobsCommand } from './commands/jobs.command.js';
+import { keysCommand } from './commands/keys.command.js';
 import { eventsCommand, verifyCommand } from './commands/ledger.commands.js';
 import { logsCommand } from './commands/logs.command.js';
 import { startCommand } from './commands/start.command.js';
@@ -40,6 +41,7 @@ export function buildProgram(terminal: Terminal): Command {
   logsCommand(program, terminal);
   verifyCommand(program, terminal);
   artifactsCommand(program, terminal);
+  keysCommand(program, terminal);
   dbCommand(program, terminal);
   demoCommand(program, terminal);
   return program;

@@ -1,9 +1,19 @@
 import { AppError, messageOf } from '#kernel';
+import { systemCode } from './system-code.js';
 
 /** SQLSTATE classes and codes that say "not now", whatever was asked: connection trouble, shutdown, no room. */
 const UNAVAILABLE_CLASSES = ['08', '53', '57P'];
 const UNAVAILABLE_NODE_CODES = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
 ]);
 /** pg and pg-pool report these without a code. */
 const UNAVAILABLE_MESSAGES = [
@@ -41,7 +51,7 @@ export async function withDatabaseErrors<Result>(call: () => Promise<Result>): P
 
 function isUnavailable(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > 4) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = systemCode(error) ?? '';
   if (UNAVAILABLE_NODE_CODES.has(code) || UNAVAILABLE_PRISMA_CODES.has(code)) return true;
   if (/^[0-9A-Z]{5}$/.test(code) && UNAVAILABLE_CLASSES.some((prefix) => code.startsWith(prefix))) return true;
   if (UNAVAILABLE_MESSAGES.some((part) => messageOf(error).includes(part))) return true;

@@ -25,7 +25,10 @@ export class DatabaseModule {
   static forRoot({ role, database, applicationName }: DatabaseModuleOptions): DynamicModule {
     const { url, poolSize } = database;
     if (url === undefined) {
-      throw new AppError('CONFIG_INVALID', 'DATABASE_URL is not set: this process needs a PostgreSQL database (`runledger start` brings its own)');
+      throw new AppError(
+        'CONFIG_INVALID',
+        'DATABASE_URL is not set: this process needs a PostgreSQL database (`runledger start` brings its own)',
+      );
     }
     const options = { url, role, poolSize, ...(applicationName === undefined ? {} : { applicationName }) };
     return {
@@ -33,7 +36,11 @@ export class DatabaseModule {
       global: true,
       providers: [
         { provide: Database, useFactory: () => new Database(options) },
-        { provide: DatabaseShutdown, useFactory: (opened: Database) => new DatabaseShutdown(opened), inject: [Database] },
+        {
+          provide: DatabaseShutdown,
+          useFactory: (opened: Database) => new DatabaseShutdown(opened),
+          inject: [Database],
+        },
       ],
       exports: [Database],
     };

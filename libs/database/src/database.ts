@@ -62,7 +62,10 @@ export class Database {
   }
 
   /** The same for Prisma's queries. */
-  async tenantPrisma<Result>(workspaceId: string, run: (prisma: Prisma.TransactionClient) => Promise<Result>): Promise<Result> {
+  async tenantPrisma<Result>(
+    workspaceId: string,
+    run: (prisma: Prisma.TransactionClient) => Promise<Result>,
+  ): Promise<Result> {
     requireId(workspaceId);
     return withDatabaseErrors(() =>
       this.prisma.$transaction(async (prisma) => {
@@ -81,9 +84,14 @@ export class Database {
    * One statement on any connection of the pool, without a tenant. Give it a name to have it planned once per connection.
    * @returns its rows
    */
-  async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(statement: string | pg.QueryConfig, values?: unknown[]): Promise<Row[]> {
+  async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+    statement: string | pg.QueryConfig,
+    values?: unknown[],
+  ): Promise<Row[]> {
     const config = typeof statement === 'string' ? { text: statement } : statement;
-    const result = await withDatabaseErrors(() => this.pool.query<Row>(values === undefined ? config : { ...config, values }));
+    const result = await withDatabaseErrors(() =>
+      this.pool.query<Row>(values === undefined ? config : { ...config, values }),
+    );
     return result.rows;
   }
 
@@ -110,7 +118,10 @@ export class Database {
     return this.closing;
   }
 
-  private async inTransaction<Result>(begin: string, run: (client: DatabaseClient) => Promise<Result>): Promise<Result> {
+  private async inTransaction<Result>(
+    begin: string,
+    run: (client: DatabaseClient) => Promise<Result>,
+  ): Promise<Result> {
     const client = await withDatabaseErrors(() => this.pool.connect());
     try {
       await client.query(begin);
@@ -120,7 +131,10 @@ export class Database {
       return result;
     } catch (error) {
       // A connection that cannot even roll back is not given to anybody else.
-      const broken = await client.query('ROLLBACK').then(() => false, () => true);
+      const broken = await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
       client.release(broken);
       throw toDatabaseError(error);
     }

@@ -20,13 +20,18 @@ export async function diff(ownerUrl: string, options: MigrateOptions = {}): Prom
   const files = readPrismaFiles(options.prismaFolder);
   const schema = files.schema.map(([path, content]) => ({ path, content }));
   const shadowCatalogs: string[][] = [];
-  const onShadow = async (shadow: Parameters<typeof readCatalog>[0]): Promise<void> => void shadowCatalogs.push(await readCatalog(shadow));
+  const onShadow = async (shadow: Parameters<typeof readCatalog>[0]): Promise<void> =>
+    void shadowCatalogs.push(await readCatalog(shadow));
 
   const findings = await withSchemaEngine(
     ownerUrl,
     files,
     async (engine, database) => {
-      const compare = async (title: string, from: Parameters<typeof engine.diff>[0]['from'], to: typeof from): Promise<string> => {
+      const compare = async (
+        title: string,
+        from: Parameters<typeof engine.diff>[0]['from'],
+        to: typeof from,
+      ): Promise<string> => {
         const result = await engine.diff({ from, to, script: false, exitCode: true, filters: NO_FILTERS });
         return result.exitCode === 0 ? '' : `${title}\n${(result.stdout ?? '').trim()}`;
       };

@@ -73,7 +73,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         claim.release();
       }));
     try {
-      const url = (user: string, password: string, database = DATABASE): string => `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
+      const url = (user: string, password: string, database = DATABASE): string =>
+        `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
       const { passwords } = remembered;
       await provision(url(OWNER, passwords.owner, 'postgres'), passwords);
       return {
@@ -123,11 +124,18 @@ async function provision(adminUrl: string, passwords: Settings['passwords']): Pr
   await withOwner(adminUrl, async (client) => {
     const databases = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
     if (databases.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
-    const roles = await client.query<{ name: string; login: boolean }>('SELECT rolname AS name, rolcanlogin AS login FROM pg_roles');
-    for (const [name, password] of [[API, passwords.api], [WORKER, passwords.worker]] as const) {
+    const roles = await client.query<{ name: string; login: boolean }>(
+      'SELECT rolname AS name, rolcanlogin AS login FROM pg_roles',
+    );
+    for (const [name, password] of [
+      [API, passwords.api],
+      [WORKER, passwords.worker],
+    ] as const) {
       const role = roles.rows.find((row) => row.name === name);
       if (role?.login) continue;
-      await client.query(`${role === undefined ? 'CREATE' : 'ALTER'} ROLE ${name} LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
+      await client.query(
+        `${role === undefined ? 'CREATE' : 'ALTER'} ROLE ${name} LOGIN PASSWORD ${pg.escapeLiteral(password)}`,
+      );
     }
   });
 }

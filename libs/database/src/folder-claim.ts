@@ -1,6 +1,7 @@
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#kernel';
+import { systemCode } from './system-code.js';
 
 /** The right to use a folder alone. */
 export interface FolderClaim {
@@ -27,7 +28,7 @@ export function claimFolder(folder: string): FolderClaim {
         linkSync(own, path); // atomic, and fails when the file exists
         return { release: () => release(path) };
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+        if (systemCode(error) !== 'EEXIST') throw error;
       }
       const owner = readOwner(path);
       if (owner !== undefined && isAlive(owner)) throw alreadyRunning(folder, owner.pid);
@@ -64,7 +65,7 @@ function isAlive(owner: Owner): boolean {
   try {
     process.kill(owner.pid, 0);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
+    if (systemCode(error) !== 'EPERM') return false;
   }
   const startedAt = startOf(owner.pid);
   return owner.startedAt === null || startedAt === null || owner.startedAt === startedAt;

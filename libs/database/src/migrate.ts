@@ -36,16 +36,21 @@ export async function migrate(ownerUrl: string, options: MigrateOptions = {}): P
   return withMigrationLock(ownerUrl, async (client) => {
     const before = await readStatus(ownerUrl, client, options.prismaFolder);
     refuseStrangeHistory(before);
-    const applied = before.pending.length + before.failed.length === 0 ? [] : await withSchemaEngine(ownerUrl, files, async (engine) => {
-      // Each migration is one transaction: a failed one has left nothing behind and may be tried again.
-      for (const migrationName of before.failed) await engine.markMigrationRolledBack({ migrationName });
-      try {
-        const result = await engine.applyMigrations({ migrationsList: files.migrations, filters: NO_FILTERS });
-        return result.appliedMigrationNames;
-      } catch (error) {
-        throw new AppError('INTERNAL', `migrating the database failed: ${messageOf(error).trim()}`, { cause: error });
-      }
-    });
+    const applied =
+      before.pending.length + before.failed.length === 0
+        ? []
+        : await withSchemaEngine(ownerUrl, files, async (engine) => {
+            // Each migration is one transaction: a failed one has left nothing behind and may be tried again.
+            for (const migrationName of before.failed) await engine.markMigrationRolledBack({ migrationName });
+            try {
+              const result = await engine.applyMigrations({ migrationsList: files.migrations, filters: NO_FILTERS });
+              return result.appliedMigrationNames;
+            } catch (error) {
+              throw new AppError('INTERNAL', `migrating the database failed: ${messageOf(error).trim()}`, {
+                cause: error,
+              });
+            }
+          });
     await createEventPartitions(client, options.eventPartitionMonths ?? 12);
     return applied;
   });
@@ -61,14 +66,19 @@ export async function status(ownerUrl: string, options: MigrateOptions = {}): Pr
  * @param target how many, or the name of the migration that is to be the last one standing (`''`: none)
  * @returns the names of the migrations that were taken back
  */
-export async function rollback(ownerUrl: string, target: { steps: number } | { to: string }, options: MigrateOptions = {}): Promise<string[]> {
+export async function rollback(
+  ownerUrl: string,
+  target: { steps: number } | { to: string },
+  options: MigrateOptions = {},
+): Promise<string[]> {
   const files = readPrismaFiles(options.prismaFolder);
   return withMigrationLock(ownerUrl, async (client) => {
     const applied = await appliedNames(client);
     const names = applied.slice(firstToTakeBack(applied, target)).reverse();
     const scripts = names.map((name) => {
       const script = readDownScript(files.migrations.baseDir, name);
-      if (script === undefined) throw new AppError('CONFLICT', `migration ${name} has no down.sql; nothing was taken back`);
+      if (script === undefined)
+        throw new AppError('CONFLICT', `migration ${name} has no down.sql; nothing was taken back`);
       return { name, script };
     });
     for (const { name, script } of scripts) await takeBack(client, name, script);
@@ -80,7 +90,8 @@ function firstToTakeBack(applied: string[], target: { steps: number } | { to: st
   if ('steps' in target) return Math.max(0, applied.length - target.steps);
   if (target.to === '') return 0;
   const index = applied.indexOf(target.to);
-  if (index === -1) throw new AppError('NOT_FOUND', `migration ${target.to} is not applied; applied: ${applied.join(', ') || 'none'}`);
+  if (index === -1)
+    throw new AppError('NOT_FOUND', `migration ${target.to} is not applied; applied: ${applied.join(', ') || 'none'}`);
   return index + 1;
 }
 
@@ -92,7 +103,9 @@ async function takeBack(client: pg.Client, name: string, script: string): Promis
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
-    throw new AppError('INTERNAL', `taking back migration ${name} failed, it is still applied: ${messageOf(error)}`, { cause: error });
+    throw new AppError('INTERNAL', `taking back migration ${name} failed, it is still applied: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -104,24 +117,35 @@ async function readStatus(ownerUrl: string, client: pg.Client, prismaFolder?: st
     applied === undefined
       ? undefined
       : await withSchemaEngine(ownerUrl, files, (engine) =>
-          engine.diagnoseMigrationHistory({ migrationsList: files.migrations, optInToShadowDatabase: false, filters: NO_FILTERS }),
+          engine.diagnoseMigrationHistory({
+            migrationsList: files.migrations,
+            optInToShadowDatabase: false,
+            filters: NO_FILTERS,
+          }),
         );
   const failed = diagnosis?.failedMigrationNames ?? [];
   return {
     applied,
     pending: onDisk.filter((name) => !applied.includes(name) && !failed.includes(name)),
     failed,
-    edited: diagnosis?.editedMigrationNames ?? [],
+    // One that failed may be repaired.
+    edited: (diagnosis?.editedMigrationNames ?? []).filter((name) => !failed.includes(name)),
     unknown: applied.filter((name) => !onDisk.includes(name)),
   };
 }
 
 function refuseStrangeHistory(found: MigrationStatus): void {
   if (found.unknown.length > 0) {
-    throw new AppError('CONFLICT', `the database is newer than this version of Runledger (${found.unknown.join(', ')}): start the newer version, or roll back with it first`);
+    throw new AppError(
+      'CONFLICT',
+      `the database is newer than this version of Runledger (${found.unknown.join(', ')}): start the newer version, or roll back with it first`,
+    );
   }
   if (found.edited.length > 0) {
-    throw new AppError('CONFLICT', `migrations were edited after they had been applied: ${found.edited.join(', ')}; restore them and add a new migration instead`);
+    throw new AppError(
+      'CONFLICT',
+      `migrations were edited after they had been applied: ${found.edited.join(', ')}; restore them and add a new migration instead`,
+    );
   }
 }
 
@@ -137,12 +161,17 @@ async function appliedNames(client: pg.Client): Promise<string[]> {
 
 async function createEventPartitions(client: pg.Client, months: number): Promise<void> {
   // There is none yet where only the first migrations were applied.
-  const found = await client.query("SELECT WHERE to_regprocedure('runledger_create_event_partitions(integer)') IS NOT NULL");
+  const found = await client.query(
+    "SELECT WHERE to_regprocedure('runledger_create_event_partitions(integer)') IS NOT NULL",
+  );
   if (found.rowCount === 1) await client.query('SELECT runledger_create_event_partitions($1)', [months]);
 }
 
 /** One migrating process at a time; the others wait, up to two minutes. */
-async function withMigrationLock<Result>(ownerUrl: string, run: (client: pg.Client) => Promise<Result>): Promise<Result> {
+async function withMigrationLock<Result>(
+  ownerUrl: string,
+  run: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
   return withOwner(ownerUrl, async (client) => {
     await client.query("SET lock_timeout = '120s'");
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);

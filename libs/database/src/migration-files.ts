@@ -43,7 +43,10 @@ export function readPrismaFiles(prismaFolder = defaultPrismaFolder()): PrismaFil
         .sort()
         .map((name) => ({
           path: name,
-          migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: read(join(migrationsFolder, name), 'migration.sql') } },
+          migrationFile: {
+            path: 'migration.sql',
+            content: { tag: 'ok', value: read(join(migrationsFolder, name), 'migration.sql') },
+          },
         })),
     },
   };

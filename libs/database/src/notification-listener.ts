@@ -23,6 +23,7 @@ export class NotificationListener {
   private readonly handlers = new Set<Handler>();
   private client: pg.Client | undefined;
   private connecting: Promise<void> | undefined;
+  private asked: Promise<unknown> = Promise.resolve();
   private readonly stopped = new AbortController();
 
   constructor(private readonly createClient: () => pg.Client) {}
@@ -33,8 +34,9 @@ export class NotificationListener {
     this.handlers.add(handler);
     try {
       // A connection that is being made may have asked for its channels before this one came: asking twice does no harm.
-      if (this.client === undefined) await (this.connecting ??= this.connect().finally(() => (this.connecting = undefined)));
-      await this.client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+      if (this.client === undefined)
+        await (this.connecting ??= this.connect().finally(() => (this.connecting = undefined)));
+      await this.ask(`LISTEN ${pg.escapeIdentifier(channel)}`);
     } catch (error) {
       this.handlers.delete(handler);
       throw error;
@@ -54,7 +56,14 @@ export class NotificationListener {
   private async stopListening(handler: Handler): Promise<void> {
     this.handlers.delete(handler);
     const stillUsed = [...this.handlers].some((other) => other.channel === handler.channel);
-    if (!stillUsed) await this.client?.query(`UNLISTEN ${pg.escapeIdentifier(handler.channel)}`).catch(() => undefined);
+    if (!stillUsed) await this.ask(`UNLISTEN ${pg.escapeIdentifier(handler.channel)}`).catch(() => undefined);
+  }
+
+  /** One statement after the other: a connection of pg's is not to be asked while it answers. */
+  private ask(sql: string): Promise<unknown> {
+    const answer = this.asked.then(() => this.client?.query(sql));
+    this.asked = answer.catch(() => undefined);
+    return answer;
   }
 
   private async connect(): Promise<void> {
@@ -81,7 +90,10 @@ export class NotificationListener {
       await delay(HEARTBEAT_MS, undefined, { ref: false, signal: this.stopped.signal }).catch(() => undefined);
       if (this.client !== client || this.stopped.signal.aborted) return;
       const answered = await Promise.race([
-        client.query('SELECT 1').then(() => true, () => false),
+        this.ask('SELECT 1').then(
+          () => true,
+          () => false,
+        ),
         delay(HEARTBEAT_TIMEOUT_MS, false, { ref: false }),
       ]);
       if (!answered) this.lost(client);
@@ -99,7 +111,9 @@ export class NotificationListener {
   private async reconnect(): Promise<void> {
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
       // Half of the pause is random: many processes must not come back in step.
-      await delay(wait / 2 + Math.random() * (wait / 2), undefined, { signal: this.stopped.signal }).catch(() => undefined);
+      await delay(wait / 2 + Math.random() * (wait / 2), undefined, { signal: this.stopped.signal }).catch(
+        () => undefined,
+      );
       if (this.stopped.signal.aborted) return;
       try {
         await this.connect();

@@ -2,8 +2,15 @@ import pg from 'pg';
 import { withDatabaseErrors } from './database-error.js';
 
 /** A connection as the owner for the length of `use`. Meant for migrations and provisioning, never for serving. */
-export async function withOwner<Result>(ownerUrl: string, use: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: ownerUrl, application_name: 'runledger-owner', connectionTimeoutMillis: 5_000 });
+export async function withOwner<Result>(
+  ownerUrl: string,
+  use: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({
+    connectionString: ownerUrl,
+    application_name: 'runledger-owner',
+    connectionTimeoutMillis: 5_000,
+  });
   client.on('error', () => undefined);
   return withDatabaseErrors(async () => {
     try {

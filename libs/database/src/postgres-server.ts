@@ -1,12 +1,24 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '#kernel';
 import { findPostgresBinaries } from './postgres-binaries.js';
 import { postgresAccount, type Account } from './postgres-account.js';
+import { systemCode } from './system-code.js';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;
@@ -71,13 +83,27 @@ function initialise(initdb: string, options: ServerOptions, account: Account): v
   try {
     const result = spawnSync(
       initdb,
-      ['-D', draft, '-U', options.superuser, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C',
-        '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
+      [
+        '-D',
+        draft,
+        '-U',
+        options.superuser,
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale=C',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        '--no-instructions',
+      ],
       { ...account.ids, encoding: 'utf8', cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } },
     );
     if (result.error !== undefined || result.status !== 0) {
       const reason = result.error?.message ?? result.stderr.trim();
-      throw new AppError('DATABASE_UNAVAILABLE', `the embedded PostgreSQL cannot be set up in ${options.folder}: ${reason}${account.advice}`);
+      throw new AppError(
+        'DATABASE_UNAVAILABLE',
+        `the embedded PostgreSQL cannot be set up in ${options.folder}: ${reason}${account.advice}`,
+      );
     }
     chmodSync(draft, 0o700);
     renameSync(draft, join(options.folder, 'data'));
@@ -100,9 +126,13 @@ async function untilReady(child: ChildProcess, data: string, logFile: string): P
   }
   if (child.pid !== undefined && ended === undefined) signal(child.pid, 'SIGQUIT');
   const log = existsSync(logFile) ? readFileSync(logFile, 'utf8').trim().split('\n').slice(-5).join('\n') : '';
-  throw new AppError('DATABASE_UNAVAILABLE', `the embedded PostgreSQL did not start: ${ended ?? 'it was not ready in time'}\n${log}`.trim(), {
-    details: { log },
-  });
+  throw new AppError(
+    'DATABASE_UNAVAILABLE',
+    `the embedded PostgreSQL did not start: ${ended ?? 'it was not ready in time'}\n${log}`.trim(),
+    {
+      details: { log },
+    },
+  );
 }
 
 /** What `postmaster.pid` says: line 1 the process, line 8 its state (PostgreSQL: src/include/utils/pidfile.h). */
@@ -160,7 +190,7 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, name);
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return systemCode(error) === 'EPERM';
   }
 }
 

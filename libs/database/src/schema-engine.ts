@@ -39,7 +39,9 @@ function loadEngine(): Promise<EngineModule> {
     // The package's own entry imports the .wasm file as a module, which Node 20 cannot do.
     const folder = dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg'));
     const bytes = await readFile(join(folder, 'schema_engine_bg.wasm'));
-    const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': withQuietTimers({ ...glue }) });
+    const { instance } = await WebAssembly.instantiate(bytes, {
+      './schema_engine_bg.js': withQuietTimers({ ...glue }),
+    });
     glue.__wbg_set_wasm(instance.exports);
     const start = instance.exports['__wbindgen_start'];
     if (typeof start === 'function') start();
@@ -54,7 +56,8 @@ function withQuietTimers(imports: Functions): Functions {
     if (!name.startsWith('__wbg_setTimeout') || typeof start !== 'function') continue;
     imports[name] = (...args: unknown[]): unknown => {
       const timer: unknown = start(...args);
-      if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref();
+      if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
+        timer.unref();
       return timer;
     };
   }
@@ -93,7 +96,12 @@ export async function withSchemaEngine<Result>(
 }
 
 function migrationPool(url: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, application_name: 'runledger-migrate', max: 2, connectionTimeoutMillis: 5_000 });
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'runledger-migrate',
+    max: 2,
+    connectionTimeoutMillis: 5_000,
+  });
   pool.on('error', () => undefined);
   return pool;
 }

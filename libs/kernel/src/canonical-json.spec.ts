@@ -132,7 +132,7 @@ describe('canonicalJson: refusals', () => {
 
   it('refuses a cycle and nesting that would exhaust the stack, with a message', () => {
     const cycle: { self?: Json } = {};
-    cycle.self = cycle as Json;
+    cycle.self = cycle;
     expect(() => canonicalJson(cycle as Json)).toThrow(/nesting deeper than 500 levels/);
     expect(() => canonicalJson(JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as Json)).toThrow(
       /nesting deeper/,

@@ -7,3 +7,4 @@ export { Batcher } from './batcher.js';
 export type { Json, JsonObject } from './json.js';
 export { canonicalJson } from './canonical-json.js';
 export { sha256Hex } from './hash.js';
+export { storableText } from './text.js';

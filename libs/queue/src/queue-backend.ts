@@ -25,7 +25,7 @@ export interface OpenQueue {
 }
 
 /** A BullMQ worker on either backend. */
-export interface BackedWorker extends Pick<AnyWorker, 'waitUntilReady' | 'run' | 'pause' | 'close'> {
+export interface BackedWorker extends Pick<AnyWorker, 'waitUntilReady' | 'run' | 'pause' | 'close' | 'getBackend'> {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'failed', listener: (job: { id?: string | undefined } | undefined, error: Error) => void): unknown;
 }

@@ -100,6 +100,7 @@ const PROC_HIDDEN_FILES = [
   'kpagecount',
   'kpageflags',
   'latency_stats',
+  'pagetypeinfo',
   'sched_debug',
   'slabinfo',
   'timer_list',
@@ -112,7 +113,8 @@ const PROC_HIDDEN_FILES = [
  * /proc/sys/kernel/core_pattern, which names a program that the host runs as root.
  */
 function procMasks(): string[] {
-  const present = (names: string[]): string[] => names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
+  const present = (names: string[]): string[] =>
+    names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
   return [
     ...present(PROC_READ_ONLY).flatMap((path) => ['--ro-bind', path, path]),
     ...present(PROC_HIDDEN_FOLDERS).flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),

@@ -3,6 +3,9 @@ import type { ProcessTree } from './process-tree.js';
 
 type Failure = NonNullable<SandboxResult['failure']>;
 
+/** Between two looks for processes that were forked while their parent was being asked to end. */
+const ORPHANS_MS = 50;
+
 /** Takes a tree of processes down, once, for the first reason that comes up. */
 export class Ending {
   readonly signalsSent: string[] = [];
@@ -10,6 +13,7 @@ export class Ending {
   private asked = false;
   private killing = false;
   private timer: NodeJS.Timeout | undefined;
+  private orphans: NodeJS.Timeout | undefined;
 
   constructor(private readonly tree: ProcessTree) {}
 
@@ -25,6 +29,7 @@ export class Ending {
     this.signalsSent.push('SIGTERM');
     this.tree.terminate();
     this.timer = setTimeout(() => this.kill(null), graceMs);
+    this.orphans = setInterval(() => this.tree.terminateOrphans(), ORPHANS_MS);
   }
 
   /** SIGKILL, again and again until nothing is left. */
@@ -33,7 +38,7 @@ export class Ending {
     if (this.killing) return;
     this.killing = true;
     this.signalsSent.push('SIGKILL');
-    clearTimeout(this.timer);
+    this.close();
     const strike = (): void => {
       this.tree.kill();
       this.timer = setTimeout(strike, 20);
@@ -44,5 +49,6 @@ export class Ending {
   /** To be called when the tree is gone. */
   close(): void {
     clearTimeout(this.timer);
+    clearInterval(this.orphans);
   }
 }

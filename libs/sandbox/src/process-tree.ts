@@ -27,6 +27,7 @@ export interface ProcessTreeOptions {
 export class ProcessTree {
   private members = new Map<number, string>();
   private strangers = new Map<number, string>();
+  private asked = new Map<number, string>();
   private supervisors: number[];
   private found: ProcessEntry[] = [];
 
@@ -56,7 +57,24 @@ export class ProcessTree {
 
   /** Asks the command's processes, not their supervisors, to end. */
   terminate(): void {
-    for (const entry of this.living(0)) send(entry.pid, 'SIGTERM');
+    for (const entry of this.living(0)) this.ask(entry);
+  }
+
+  /**
+   * Asks those that came too late to be asked and whose parent has gone already: a shell may fork just before it gets its signal.
+   * A process whose parent lives may be part of the parent's own cleaning up.
+   */
+  terminateOrphans(): void {
+    const living = this.living(0);
+    const pids = new Set(living.map((entry) => entry.pid));
+    for (const entry of living) {
+      if (!pids.has(entry.parent) && this.asked.get(entry.pid) !== entry.startedAt) this.ask(entry);
+    }
+  }
+
+  private ask(entry: ProcessEntry): void {
+    this.asked.set(entry.pid, entry.startedAt);
+    send(entry.pid, 'SIGTERM');
   }
 
   /** Ends the whole tree, supervisors included. To be repeated until `isGone`: a process may fork while its parent is being killed. */

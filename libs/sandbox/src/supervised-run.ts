@@ -6,7 +6,7 @@ import type { OutputSink, SandboxCommand, SandboxResult } from './driver.js';
 import { Ending } from './ending.js';
 import { signalOfExitCode } from './exit-status.js';
 import { LimitWatch } from './limit-watch.js';
-import { openOutputPipes } from './output-pipes.js';
+import { openOutputPipes, type OutputPipes } from './output-pipes.js';
 import { OutputPump } from './output-pump.js';
 import { ProcessTree, type ProcessTreeOptions } from './process-tree.js';
 import { SupervisorProcess, type Launch } from './supervisor-process.js';
@@ -64,15 +64,7 @@ async function runSupervised(
   stop: AbortSignal,
   startedAt: string,
 ): Promise<SandboxResult> {
-  const pipes = await openOutputPipes(isolation.scratch);
-  const supervisor = await SupervisorProcess.start(isolation.launch, command.script, pipes)
-    .catch((error: unknown) => {
-      pipes.readers.stdout.destroy();
-      pipes.readers.stderr.destroy();
-      throw error;
-    })
-    .finally(() => pipes.closeWriteEnds());
-
+  const { pipes, supervisor } = await startSupervisor(isolation, command);
   const tree = new ProcessTree({ rootPid: supervisor.pid, ...isolation.tree });
   const ending = new Ending(tree);
   const watch = new LimitWatch(tree, command.limits, (failure) => ending.kill(failure));
@@ -112,6 +104,22 @@ async function runSupervised(
     signalsSent: ending.signalsSent,
     facts: { ...isolation.facts, peakMemoryBytes: watch.peakMemoryBytes, peakProcesses: watch.peakProcesses },
   };
+}
+
+async function startSupervisor(
+  isolation: Isolation,
+  command: SandboxCommand,
+): Promise<{ pipes: OutputPipes; supervisor: SupervisorProcess }> {
+  const pipes = await openOutputPipes(isolation.scratch);
+  try {
+    return { pipes, supervisor: await SupervisorProcess.start(isolation.launch, command.script, pipes) };
+  } catch (error) {
+    pipes.readers.stdout.destroy();
+    pipes.readers.stderr.destroy();
+    throw error;
+  } finally {
+    pipes.closeWriteEnds();
+  }
 }
 
 /** Ends the tree when its time is over or somebody stops it. */

@@ -24,13 +24,15 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
     ownerUrl: withDatabase(cluster.ownerUrl, name),
     apiUrl: withDatabase(cluster.apiUrl, name),
     workerUrl: withDatabase(cluster.workerUrl, name),
-    drop: async () => void (await withOwner(admin, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))),
+    drop: async () =>
+      void (await withOwner(admin, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))),
   };
 }
 
 /** The server that the run's global setup has started. */
 function testCluster(): ClusterUrls {
   const urls = process.env[CLUSTER_VARIABLE];
-  if (urls === undefined) throw new Error('no PostgreSQL server in this test run: only the projects "medium" and "e2e" start one');
+  if (urls === undefined)
+    throw new Error('no PostgreSQL server in this test run: only the projects "medium" and "e2e" start one');
   return JSON.parse(urls) as ClusterUrls;
 }

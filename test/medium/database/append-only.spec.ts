@@ -15,7 +15,9 @@ let tenant: Awaited<ReturnType<typeof fillTenant>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  [owner, api, worker] = [database.ownerUrl, database.apiUrl, database.workerUrl].map((connectionString) => new pg.Client({ connectionString })) as [pg.Client, pg.Client, pg.Client];
+  [owner, api, worker] = [database.ownerUrl, database.apiUrl, database.workerUrl].map(
+    (connectionString) => new pg.Client({ connectionString }),
+  ) as [pg.Client, pg.Client, pg.Client];
   await Promise.all([owner, api, worker].map((client) => client.connect()));
   tenant = await fillTenant(owner);
   await api.query("SELECT set_config('runledger.workspace_id', $1, false)", [tenant.workspaceId]);
@@ -34,9 +36,18 @@ function attacks(table: string, id: string, column: string): [name: string, sql:
     ['DELETE', `DELETE FROM ${table}`],
     ['TRUNCATE', `TRUNCATE ${table}`],
     ['TRUNCATE CASCADE of the jobs', `TRUNCATE runner_jobs CASCADE`],
-    ['ON CONFLICT DO UPDATE', `INSERT INTO ${table} SELECT * FROM ${table} ON CONFLICT (${table === 'job_events' ? 'id, job_id' : 'id'}) DO UPDATE SET ${column} = 'x'`],
-    ['MERGE UPDATE', `MERGE INTO ${table} t USING (SELECT '${id}'::uuid AS id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET ${column} = 'x'`],
-    ['MERGE DELETE', `MERGE INTO ${table} t USING (SELECT '${id}'::uuid AS id) s ON t.id = s.id WHEN MATCHED THEN DELETE`],
+    [
+      'ON CONFLICT DO UPDATE',
+      `INSERT INTO ${table} SELECT * FROM ${table} ON CONFLICT (${table === 'job_events' ? 'id, job_id' : 'id'}) DO UPDATE SET ${column} = 'x'`,
+    ],
+    [
+      'MERGE UPDATE',
+      `MERGE INTO ${table} t USING (SELECT '${id}'::uuid AS id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET ${column} = 'x'`,
+    ],
+    [
+      'MERGE DELETE',
+      `MERGE INTO ${table} t USING (SELECT '${id}'::uuid AS id) s ON t.id = s.id WHEN MATCHED THEN DELETE`,
+    ],
     ['a CTE', `WITH gone AS (DELETE FROM ${table} RETURNING 1) SELECT count(*) FROM gone`],
   ];
 }
@@ -50,7 +61,8 @@ async function snapshot(): Promise<unknown> {
 describe.each(['job_events', 'artifacts'])('%s', (table) => {
   const column = table === 'job_events' ? 'type' : 'path';
   const names = attacks(table, '', column).map(([name]) => name);
-  const sqlOf = (name: string): string => new Map(attacks(table, table === 'job_events' ? tenant.eventId : tenant.artifactId, column)).get(name) ?? 'missing';
+  const sqlOf = (name: string): string =>
+    new Map(attacks(table, table === 'job_events' ? tenant.eventId : tenant.artifactId, column)).get(name) ?? 'missing';
 
   it.each(names)('refuses %s to the runtime roles', async (name) => {
     const before = await snapshot();
@@ -89,7 +101,9 @@ describe.each(['job_events', 'artifacts'])('%s', (table) => {
       }
       await expect(client.query('SET session_replication_role = replica')).rejects.toMatchObject(PERMISSION_DENIED);
       await expect(client.query('CREATE TABLE mine (id int)')).rejects.toMatchObject(PERMISSION_DENIED);
-      await expect(client.query('CREATE TABLE runledger_partitions.mine (id int)')).rejects.toMatchObject(PERMISSION_DENIED);
+      await expect(client.query('CREATE TABLE runledger_partitions.mine (id int)')).rejects.toMatchObject(
+        PERMISSION_DENIED,
+      );
       await expect(client.query('SET ROLE runledger_owner')).rejects.toMatchObject(PERMISSION_DENIED);
     }
   });
@@ -125,8 +139,14 @@ it('refuses through a partition as through the parent', async () => {
 
 it('creates partitions ahead, once, and leaves a month to the default partition that has it already', async () => {
   const month = async (ahead: number): Promise<string> =>
-    (await owner.query<{ name: string }>("SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => $1), 'YYYY_MM') AS name", [ahead])).rows[0]?.name ?? '';
-  const partitionOf = async (id: string): Promise<unknown> => (await owner.query('SELECT tableoid::regclass::text AS name FROM job_events WHERE id = $1', [id])).rows[0];
+    (
+      await owner.query<{ name: string }>(
+        "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => $1), 'YYYY_MM') AS name",
+        [ahead],
+      )
+    ).rows[0]?.name ?? '';
+  const partitionOf = async (id: string): Promise<unknown> =>
+    (await owner.query('SELECT tableoid::regclass::text AS name FROM job_events WHERE id = $1', [id])).rows[0];
   // An id of the month after next, whose partition does not exist yet: version 7, the time in the first 48 bits.
   const { rows } = await owner.query<{ id: string }>(
     "SELECT overlay(runledger_uuid_at(date_trunc('month', now()) + interval '2 months 9 days')::text placing '7' from 15 for 1)::uuid AS id",
@@ -135,33 +155,46 @@ it('creates partitions ahead, once, and leaves a month to the default partition 
   const early = await insertEvent(owner, tenant.workspaceId, rows[0]?.id ?? jobId);
   expect(await partitionOf(early)).toEqual({ name: 'runledger_partitions.job_events_default' });
 
-  const create = async (ahead: number): Promise<unknown> => (await owner.query('SELECT runledger_create_event_partitions($1) AS made', [ahead])).rows[0];
+  const create = async (ahead: number): Promise<unknown> =>
+    (await owner.query('SELECT runledger_create_event_partitions($1) AS made', [ahead])).rows[0];
   expect(await create(3)).toEqual({ made: 1 });
   expect(await create(3)).toEqual({ made: 0 });
-  const made = await owner.query("SELECT relname FROM pg_class WHERE relname IN ($1, $2)", [`job_events_${await month(2)}`, `job_events_${await month(3)}`]);
+  const made = await owner.query('SELECT relname FROM pg_class WHERE relname IN ($1, $2)', [
+    `job_events_${await month(2)}`,
+    `job_events_${await month(3)}`,
+  ]);
   expect(made.rows).toEqual([{ relname: `job_events_${await month(3)}` }]);
-  await expect(owner.query(`TRUNCATE runledger_partitions.job_events_${await month(3)}`)).rejects.toMatchObject(APPEND_ONLY);
-  for (const client of [api, worker]) await expect(client.query('SELECT runledger_create_event_partitions(1)')).rejects.toMatchObject(PERMISSION_DENIED);
+  await expect(owner.query(`TRUNCATE runledger_partitions.job_events_${await month(3)}`)).rejects.toMatchObject(
+    APPEND_ONLY,
+  );
+  for (const client of [api, worker])
+    await expect(client.query('SELECT runledger_create_event_partitions(1)')).rejects.toMatchObject(PERMISSION_DENIED);
 });
 
 describe('erasing a payload', () => {
   it('changes the payload and the time of erasure, and nothing else', async () => {
     const jobId = await insertJob(owner, tenant.workspaceId);
     const id = await insertEvent(owner, tenant.workspaceId, jobId);
-    const read = async (): Promise<Record<string, unknown>> => (await owner.query<Record<string, unknown>>('SELECT * FROM job_events WHERE id = $1', [id])).rows[0] ?? {};
+    const read = async (): Promise<Record<string, unknown>> =>
+      (await owner.query<Record<string, unknown>>('SELECT * FROM job_events WHERE id = $1', [id])).rows[0] ?? {};
     const before = await read();
     expect(before).toMatchObject({ payload: { secret: 'x' }, payload_erased_at: null });
 
-    const erase = async (): Promise<unknown> => (await owner.query('SELECT runledger_erase_event_payload($1) AS erased', [id])).rows[0];
+    const erase = async (): Promise<unknown> =>
+      (await owner.query('SELECT runledger_erase_event_payload($1) AS erased', [id])).rows[0];
     expect(await erase()).toEqual({ erased: true });
     expect(await read()).toEqual({ ...before, payload: null, payload_erased_at: expect.any(Date) });
     expect(await erase()).toEqual({ erased: false });
-    expect((await owner.query('SELECT runledger_erase_event_payload($1) AS erased', [newId()])).rows).toEqual([{ erased: false }]);
+    expect((await owner.query('SELECT runledger_erase_event_payload($1) AS erased', [newId()])).rows).toEqual([
+      { erased: false },
+    ]);
   });
 
   it('is for the owner alone', async () => {
     for (const client of [api, worker]) {
-      await expect(client.query('SELECT runledger_erase_event_payload($1)', [tenant.eventId])).rejects.toMatchObject(PERMISSION_DENIED);
+      await expect(client.query('SELECT runledger_erase_event_payload($1)', [tenant.eventId])).rejects.toMatchObject(
+        PERMISSION_DENIED,
+      );
     }
   });
 
@@ -170,9 +203,20 @@ describe('erasing a payload', () => {
     const id = await insertEvent(owner, tenant.workspaceId, jobId);
     await owner.query("SELECT set_config('runledger.erasing_event', $1, false)", [id]);
     try {
-      const forged = ['payload = NULL', `payload = NULL, payload_erased_at = now(), hash = '${HASH.replace('a', 'b')}'`, "payload = NULL, payload_erased_at = now(), type = 'x'", "payload = '{}'", "payload = '{}', payload_erased_at = now()"];
-      for (const change of forged) await expect(owner.query(`UPDATE job_events SET ${change} WHERE id = $1`, [id])).rejects.toMatchObject(APPEND_ONLY);
-      await expect(owner.query('UPDATE job_events SET payload = NULL, payload_erased_at = now() WHERE id = $1', [tenant.eventId])).rejects.toMatchObject(APPEND_ONLY);
+      const forged = [
+        'payload = NULL',
+        `payload = NULL, payload_erased_at = now(), hash = '${HASH.replace('a', 'b')}'`,
+        "payload = NULL, payload_erased_at = now(), type = 'x'",
+        "payload = '{}'",
+        "payload = '{}', payload_erased_at = now()",
+      ];
+      for (const change of forged)
+        await expect(owner.query(`UPDATE job_events SET ${change} WHERE id = $1`, [id])).rejects.toMatchObject(
+          APPEND_ONLY,
+        );
+      await expect(
+        owner.query('UPDATE job_events SET payload = NULL, payload_erased_at = now() WHERE id = $1', [tenant.eventId]),
+      ).rejects.toMatchObject(APPEND_ONLY);
       await expect(owner.query('DELETE FROM job_events WHERE id = $1', [id])).rejects.toMatchObject(APPEND_ONLY);
     } finally {
       await owner.query('RESET runledger.erasing_event');

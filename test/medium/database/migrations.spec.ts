@@ -59,7 +59,9 @@ describe('migrations', () => {
   it('goes down to a named migration', async () => {
     await migrate(database.ownerUrl);
     expect(await rollback(database.ownerUrl, { to: ALL[3] ?? '' })).toEqual(ALL.slice(4).reverse());
-    await expect(rollback(database.ownerUrl, { to: '20200101000000_never' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(rollback(database.ownerUrl, { to: '20200101000000_never' })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
     expect((await status(database.ownerUrl)).applied).toEqual(ALL.slice(0, 4));
   });
 
@@ -97,30 +99,52 @@ describe('migrations', () => {
   it('refuses a database that is newer, and migrations that were edited', async () => {
     await migrate(database.ownerUrl);
     const older = withMigrations(folder, ALL.slice(0, -1));
-    await expect(migrate(database.ownerUrl, { prismaFolder: older })).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining(ALL.at(-1) ?? '?') });
+    await expect(migrate(database.ownerUrl, { prismaFolder: older })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining(ALL.at(-1) ?? '?'),
+    });
 
     cpSync(PRISMA, folder, { recursive: true });
     addMigration(folder, ALL[1] ?? '', 'SELECT 1;');
-    await expect(migrate(database.ownerUrl, { prismaFolder: folder })).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining(ALL[1] ?? '?') });
+    await expect(migrate(database.ownerUrl, { prismaFolder: folder })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining(ALL[1] ?? '?'),
+    });
   });
 
   it('keeps a migration whose way back fails', async () => {
     await migrate(database.ownerUrl);
     await runOwnerSql(database.ownerUrl, 'CREATE VIEW in_the_way AS SELECT id FROM artifacts');
-    await expect(rollback(database.ownerUrl, { to: '' })).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('artifacts') });
+    await expect(rollback(database.ownerUrl, { to: '' })).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining('artifacts'),
+    });
     const { applied } = await status(database.ownerUrl);
     expect(applied).toEqual(ALL.slice(0, ALL.findIndex((name) => name.endsWith('_artifacts')) + 1));
   });
 
   it('says that the database cannot be reached', async () => {
-    await expect(migrate('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
+    await expect(migrate('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({
+      code: 'DATABASE_UNAVAILABLE',
+      retryable: true,
+    });
   });
 
   it('leaves a history that Prisma understands', async () => {
     await migrate(database.ownerUrl);
     await withOwner(database.ownerUrl, async (client) => {
-      const { rows } = await client.query('SELECT migration_name, applied_steps_count, length(checksum) AS checksum, logs, rolled_back_at FROM _prisma_migrations ORDER BY 1');
-      expect(rows).toEqual(ALL.map((name) => ({ migration_name: name, applied_steps_count: 1, checksum: 64, logs: null, rolled_back_at: null })));
+      const { rows } = await client.query(
+        'SELECT migration_name, applied_steps_count, length(checksum) AS checksum, logs, rolled_back_at FROM _prisma_migrations ORDER BY 1',
+      );
+      expect(rows).toEqual(
+        ALL.map((name) => ({
+          migration_name: name,
+          applied_steps_count: 1,
+          checksum: 64,
+          logs: null,
+          rolled_back_at: null,
+        })),
+      );
     });
   });
 
@@ -130,14 +154,32 @@ describe('migrations', () => {
       ['ALTER TABLE runner_jobs ADD COLUMN extra text', 'Added column `extra`'],
       ['DROP INDEX runner_jobs_created_at_idx', '(created_at)'],
       ['DROP INDEX runner_jobs_unfinished_idx', '[-] index on runner_jobs: CREATE INDEX runner_jobs_unfinished_idx'],
-      ['ALTER TABLE runner_jobs DROP CONSTRAINT runner_jobs_priority_check', '[-] constraint runner_jobs_priority_check'],
-      ['ALTER TABLE job_events DISABLE TRIGGER job_events_refuse_delete', 'EXECUTE FUNCTION runledger_refuse_change(), enabled D'],
+      [
+        'ALTER TABLE runner_jobs DROP CONSTRAINT runner_jobs_priority_check',
+        '[-] constraint runner_jobs_priority_check',
+      ],
+      [
+        'ALTER TABLE job_events DISABLE TRIGGER job_events_refuse_delete',
+        'EXECUTE FUNCTION runledger_refuse_change(), enabled D',
+      ],
       ['ALTER POLICY runner_jobs_api ON runner_jobs USING (true)', '[+] policy runner_jobs_api'],
-      ['ALTER TABLE artifacts DISABLE ROW LEVEL SECURITY', '[+] table artifacts: kind r, persistence p, row security f'],
+      [
+        'ALTER TABLE artifacts DISABLE ROW LEVEL SECURITY',
+        '[+] table artifacts: kind r, persistence p, row security f',
+      ],
       ['GRANT DELETE ON job_events TO runledger_worker', '[+] grant DELETE on job_events to runledger_worker'],
-      ['GRANT UPDATE (revoked_at) ON api_keys TO runledger_api', '[+] grant UPDATE on api_keys.revoked_at to runledger_api'],
-      ['GRANT EXECUTE ON FUNCTION runledger_erase_event_payload(uuid) TO runledger_worker', 'EXECUTE to runledger_worker'],
-      ['CREATE FUNCTION extra() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$', '[+] function CREATE OR REPLACE FUNCTION public.extra()'],
+      [
+        'GRANT UPDATE (revoked_at) ON api_keys TO runledger_api',
+        '[+] grant UPDATE on api_keys.revoked_at to runledger_api',
+      ],
+      [
+        'GRANT EXECUTE ON FUNCTION runledger_erase_event_payload(uuid) TO runledger_worker',
+        'EXECUTE to runledger_worker',
+      ],
+      [
+        'CREATE FUNCTION extra() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
+        '[+] function CREATE OR REPLACE FUNCTION public.extra()',
+      ],
       ["ALTER TYPE job_step_type ADD VALUE 'OTHER'", 'OTHER'],
     ];
     for (const [sql] of changes) await runOwnerSql(database.ownerUrl, sql);
@@ -149,7 +191,10 @@ describe('migrations', () => {
   it('finds drift between the schema files and the migrations', async () => {
     await migrate(database.ownerUrl);
     const path = join(folder, 'schema/runner.prisma');
-    writeFileSync(path, readFileSync(path, 'utf8').replace('model RunnerJob {', 'model RunnerJob {\n  forgotten String?'));
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace('model RunnerJob {', 'model RunnerJob {\n  forgotten String?'),
+    );
     const found = await diff(database.ownerUrl, { prismaFolder: folder });
     expect(found).toMatchObject({ drift: true, summary: expect.stringContaining('forgotten') });
   });
@@ -167,7 +212,8 @@ describe('migrations', () => {
 /** Keeps only these migrations in the folder's copy. */
 function withMigrations(folder: string, names: string[]): string {
   for (const name of ALL) rmSync(join(folder, 'migrations', name), { recursive: true, force: true });
-  for (const name of names) cpSync(join(PRISMA, 'migrations', name), join(folder, 'migrations', name), { recursive: true });
+  for (const name of names)
+    cpSync(join(PRISMA, 'migrations', name), join(folder, 'migrations', name), { recursive: true });
   return folder;
 }
 

@@ -16,7 +16,9 @@ let theirs: Awaited<ReturnType<typeof fillTenant>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  [owner, api, worker] = [database.ownerUrl, database.apiUrl, database.workerUrl].map((connectionString) => new pg.Client({ connectionString })) as [pg.Client, pg.Client, pg.Client];
+  [owner, api, worker] = [database.ownerUrl, database.apiUrl, database.workerUrl].map(
+    (connectionString) => new pg.Client({ connectionString }),
+  ) as [pg.Client, pg.Client, pg.Client];
   await Promise.all([owner, api, worker].map((client) => client.connect()));
   mine = await fillTenant(owner);
   theirs = await fillTenant(owner);
@@ -43,7 +45,16 @@ async function asApi<Result>(workspaceId: string | null, run: () => Promise<Resu
 }
 
 it('knows every table of a tenant', () => {
-  expect(tenantTables).toEqual(['api_keys', 'artifact_series', 'artifacts', 'job_events', 'job_steps', 'runner_jobs', 'sandbox_jobs', 'transcript_chunks']);
+  expect(tenantTables).toEqual([
+    'api_keys',
+    'artifact_series',
+    'artifacts',
+    'job_events',
+    'job_steps',
+    'runner_jobs',
+    'sandbox_jobs',
+    'transcript_chunks',
+  ]);
 });
 
 it('protects every table that carries a workspace_id, in every schema of ours, by the one rule for the API', async () => {
@@ -59,7 +70,8 @@ it('protects every table that carries a workspace_id, in every schema of ours, b
 
 it('shows the API nothing outside of a tenant, and only its own inside', async () => {
   for (const table of tenantTables) {
-    const workspaces = async (): Promise<unknown[]> => (await api.query(`SELECT DISTINCT workspace_id FROM ${table}`)).rows;
+    const workspaces = async (): Promise<unknown[]> =>
+      (await api.query(`SELECT DISTINCT workspace_id FROM ${table}`)).rows;
     expect([table, await asApi(null, workspaces)]).toEqual([table, []]);
     expect([table, await asApi(mine.workspaceId, workspaces)]).toEqual([table, [{ workspace_id: mine.workspaceId }]]);
     expect([table, await asApi(newId(), workspaces)]).toEqual([table, []]);
@@ -77,7 +89,9 @@ it('forgets the tenant with the transaction', async () => {
 it('shows the worker every tenant', async () => {
   for (const table of tenantTables.filter((name) => name !== 'api_keys')) {
     const { rows } = await worker.query(`SELECT DISTINCT workspace_id FROM ${table} ORDER BY 1`);
-    expect(rows.map((row: { workspace_id: string }) => row.workspace_id)).toEqual([mine.workspaceId, theirs.workspaceId].sort());
+    expect(rows.map((row: { workspace_id: string }) => row.workspace_id)).toEqual(
+      [mine.workspaceId, theirs.workspaceId].sort(),
+    );
   }
   await expect(worker.query('SELECT FROM api_keys')).rejects.toMatchObject(PERMISSION_DENIED);
 });
@@ -88,9 +102,13 @@ it('lets the API write for its tenant only', async () => {
     await insertStep(api, mine.workspaceId, jobId);
     await insertEvent(api, mine.workspaceId, jobId);
   });
-  await expect(asApi(mine.workspaceId, () => insertJob(api, theirs.workspaceId))).rejects.toMatchObject(REFUSED_BY_POLICY);
+  await expect(asApi(mine.workspaceId, () => insertJob(api, theirs.workspaceId))).rejects.toMatchObject(
+    REFUSED_BY_POLICY,
+  );
   await expect(asApi(null, () => insertJob(api, mine.workspaceId))).rejects.toMatchObject(REFUSED_BY_POLICY);
-  await expect(asApi(mine.workspaceId, () => insertEvent(api, theirs.workspaceId, theirs.jobId, { seq: 2, prev_hash: HASH }))).rejects.toMatchObject(REFUSED_BY_POLICY);
+  await expect(
+    asApi(mine.workspaceId, () => insertEvent(api, theirs.workspaceId, theirs.jobId, { seq: 2, prev_hash: HASH })),
+  ).rejects.toMatchObject(REFUSED_BY_POLICY);
   const steal = `UPDATE runner_jobs SET workspace_id = '${theirs.workspaceId}' WHERE id = '${mine.jobId}'`;
   await expect(asApi(mine.workspaceId, () => api.query(steal))).rejects.toMatchObject(REFUSED_BY_POLICY);
   const touch = (): Promise<pg.QueryResult> => api.query('UPDATE runner_jobs SET priority = 1');
@@ -124,18 +142,22 @@ it('grants each role what it needs and no more', async () => {
 });
 
 it('gives the roles no other power, and every SECURITY DEFINER function a fixed search_path', async () => {
-  const roles = await owner.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'runledger\\_%' AND rolname <> 'runledger_owner' AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)");
+  const roles = await owner.query(
+    "SELECT rolname FROM pg_roles WHERE rolname LIKE 'runledger\\_%' AND rolname <> 'runledger_owner' AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)",
+  );
   expect(roles.rows).toEqual([]);
   const functions = await owner.query<{ name: string; definer: boolean; config: string[] | null; callers: string }>(`
     SELECT proname AS name, prosecdef AS definer, proconfig AS config,
       (SELECT string_agg(grantee::regrole::text, ',' ORDER BY grantee) FROM aclexplode(proacl) WHERE grantee <> proowner) AS callers
     FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1`);
-  for (const found of functions.rows) expect([found.name, found.config]).toEqual([found.name, ['search_path=pg_catalog, pg_temp']]);
+  for (const found of functions.rows)
+    expect([found.name, found.config]).toEqual([found.name, ['search_path=pg_catalog, pg_temp']]);
   expect(functions.rows.filter((row) => row.definer).map((row) => [row.name, row.callers])).toEqual([
+    ['runledger_count_unfinished_jobs', 'runledger_api'],
     ['runledger_erase_event_payload', null],
     ['runledger_find_api_key', 'runledger_api'],
   ]);
-  expect(functions.rows.filter((row) => row.callers !== null).map((row) => row.name)).toEqual(['runledger_find_api_key']);
+  expect(functions.rows.filter((row) => !row.definer && row.callers !== null)).toEqual([]);
 });
 
 it('finds an API key across tenants by its hash alone', async () => {
@@ -143,13 +165,26 @@ it('finds an API key across tenants by its hash alone', async () => {
   const id = await insertApiKey(owner, workspaceId, HASH);
   const find = (hash: string): Promise<pg.QueryResult> => api.query('SELECT * FROM runledger_find_api_key($1)', [hash]);
   expect((await find(HASH)).rows).toEqual([
-    { id, workspace_id: workspaceId, workspace_name: 'Test', name: 'key', scopes: ['jobs:read'], expires_at: null, last_used_at: null, revoked_at: null },
+    {
+      id,
+      workspace_id: workspaceId,
+      workspace_name: 'Test',
+      name: 'key',
+      scopes: ['jobs:read'],
+      expires_at: null,
+      last_used_at: null,
+      revoked_at: null,
+    },
   ]);
   expect((await find('b'.repeat(64))).rows).toEqual([]);
   // A longer text must not be cut down to a hash that exists.
   expect((await find(`${HASH}b`)).rows).toEqual([]);
-  await expect(worker.query('SELECT * FROM runledger_find_api_key($1)', [HASH])).rejects.toMatchObject(PERMISSION_DENIED);
+  await expect(worker.query('SELECT * FROM runledger_find_api_key($1)', [HASH])).rejects.toMatchObject(
+    PERMISSION_DENIED,
+  );
 
   expect((await asApi(workspaceId, () => api.query('UPDATE api_keys SET last_used_at = now()'))).rowCount).toBe(1);
-  await expect(asApi(workspaceId, () => api.query("UPDATE api_keys SET scopes = '{admin}'"))).rejects.toMatchObject(PERMISSION_DENIED);
+  await expect(asApi(workspaceId, () => api.query("UPDATE api_keys SET scopes = '{admin}'"))).rejects.toMatchObject(
+    PERMISSION_DENIED,
+  );
 });

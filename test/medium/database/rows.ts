@@ -20,24 +20,63 @@ export async function insertWorkspace(client: pg.ClientBase): Promise<string> {
 
 export async function insertApiKey(client: pg.ClientBase, workspaceId: string, keyHash: string): Promise<string> {
   const id = newId();
-  await insert(client, 'api_keys', { id, workspace_id: workspaceId, name: 'key', prefix: 'rl_test', key_hash: keyHash, scopes: ['jobs:read'] });
+  await insert(client, 'api_keys', {
+    id,
+    workspace_id: workspaceId,
+    name: 'key',
+    prefix: 'rl_test',
+    key_hash: keyHash,
+    scopes: ['jobs:read'],
+  });
   return id;
 }
 
-export async function insertJob(client: pg.ClientBase, workspaceId: string, changes: Record<string, unknown> = {}): Promise<string> {
+export async function insertJob(
+  client: pg.ClientBase,
+  workspaceId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
   const id = newId();
-  await insert(client, 'runner_jobs', { id, workspace_id: workspaceId, name: 'job', definition: {}, created_by_type: 'user', created_by_id: 'u', ...changes });
+  await insert(client, 'runner_jobs', {
+    id,
+    workspace_id: workspaceId,
+    name: 'job',
+    definition: {},
+    created_by_type: 'user',
+    created_by_id: 'u',
+    ...changes,
+  });
   return id;
 }
 
-export async function insertStep(client: pg.ClientBase, workspaceId: string, jobId: string, changes: Record<string, unknown> = {}): Promise<string> {
+export async function insertStep(
+  client: pg.ClientBase,
+  workspaceId: string,
+  jobId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
   const id = newId();
-  const row = { id, workspace_id: workspaceId, job_id: jobId, ordinal: 0, key: 'build', name: 'build', phase: 'SETUP', type: 'COMMAND', ...changes };
+  const row = {
+    id,
+    workspace_id: workspaceId,
+    job_id: jobId,
+    ordinal: 0,
+    key: 'build',
+    name: 'build',
+    phase: 'SETUP',
+    type: 'COMMAND',
+    ...changes,
+  };
   await insert(client, 'job_steps', row);
   return id;
 }
 
-export async function insertEvent(client: pg.ClientBase, workspaceId: string, jobId: string, changes: Record<string, unknown> = {}): Promise<string> {
+export async function insertEvent(
+  client: pg.ClientBase,
+  workspaceId: string,
+  jobId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
   const id = newId();
   await insert(client, 'job_events', {
     id,
@@ -57,30 +96,84 @@ export async function insertEvent(client: pg.ClientBase, workspaceId: string, jo
   return id;
 }
 
-export async function insertSandboxJob(client: pg.ClientBase, workspaceId: string, jobId: string, stepId: string, changes: Record<string, unknown> = {}): Promise<string> {
+export async function insertSandboxJob(
+  client: pg.ClientBase,
+  workspaceId: string,
+  jobId: string,
+  stepId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
   const id = newId();
-  await insert(client, 'sandbox_jobs', { id, workspace_id: workspaceId, job_id: jobId, step_id: stepId, attempt: 1, driver: 'process', ...changes });
+  await insert(client, 'sandbox_jobs', {
+    id,
+    workspace_id: workspaceId,
+    job_id: jobId,
+    step_id: stepId,
+    attempt: 1,
+    driver: 'process',
+    ...changes,
+  });
   return id;
 }
 
-export async function insertChunk(client: pg.ClientBase, workspaceId: string, jobId: string, stepId: string, sandboxJobId: string): Promise<void> {
-  const row = { sandbox_job_id: sandboxJobId, workspace_id: workspaceId, job_id: jobId, step_id: stepId, seq: 1, byte_offset: 0, text: 'hello' };
+export async function insertChunk(
+  client: pg.ClientBase,
+  workspaceId: string,
+  jobId: string,
+  stepId: string,
+  sandboxJobId: string,
+): Promise<void> {
+  const row = {
+    sandbox_job_id: sandboxJobId,
+    workspace_id: workspaceId,
+    job_id: jobId,
+    step_id: stepId,
+    seq: 1,
+    byte_offset: 0,
+    text: 'hello',
+  };
   await insert(client, 'transcript_chunks', row);
 }
 
-export async function insertArtifact(client: pg.ClientBase, workspaceId: string, jobId: string, stepId: string, changes: Record<string, unknown> = {}): Promise<string> {
+export async function insertArtifact(
+  client: pg.ClientBase,
+  workspaceId: string,
+  jobId: string,
+  stepId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
   const id = newId();
-  const row = { id, workspace_id: workspaceId, job_id: jobId, step_id: stepId, kind: 'file', logical_key: 'a', version: 1, path: 'a', media_type: 'text/plain', size_bytes: 1, sha256: HASH, blob_key: 'b' };
+  const row = {
+    id,
+    workspace_id: workspaceId,
+    job_id: jobId,
+    step_id: stepId,
+    kind: 'file',
+    logical_key: 'a',
+    version: 1,
+    path: 'a',
+    media_type: 'text/plain',
+    size_bytes: 1,
+    sha256: HASH,
+    blob_key: 'b',
+  };
   await insert(client, 'artifacts', { ...row, ...changes });
   return id;
 }
 
 export async function insertSeries(client: pg.ClientBase, workspaceId: string): Promise<void> {
-  await insert(client, 'artifact_series', { workspace_id: workspaceId, kind: 'file', logical_key: 'a', latest_version: 1 });
+  await insert(client, 'artifact_series', {
+    workspace_id: workspaceId,
+    kind: 'file',
+    logical_key: 'a',
+    latest_version: 1,
+  });
 }
 
 /** A row in every table that belongs to a tenant. */
-export async function fillTenant(client: pg.ClientBase): Promise<{ workspaceId: string; jobId: string; stepId: string; eventId: string; artifactId: string }> {
+export async function fillTenant(
+  client: pg.ClientBase,
+): Promise<{ workspaceId: string; jobId: string; stepId: string; eventId: string; artifactId: string }> {
   const workspaceId = await insertWorkspace(client);
   await insertApiKey(client, workspaceId, workspaceId.replaceAll('-', '').repeat(2));
   const jobId = await insertJob(client, workspaceId);

@@ -4,7 +4,7 @@ import type {
   ControllerHandlerReturnType,
   IServerAdapter,
 } from '@bull-board/api/typings/app';
-import type { FastifyInstance, HTTPMethods } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 
 /**
  * The board's API without its page. @bull-board/fastify itself cannot be loaded here: it requires an ES module, which Jest cannot

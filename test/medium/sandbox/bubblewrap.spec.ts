@@ -136,18 +136,27 @@ describeWithBubblewrap('bubblewrap isolation', () => {
     expect(Number(processes)).toBeLessThan(10);
   });
 
-  it.each([
-    '/usr/made',
-    '/etc/made',
-    '/made',
-    '/dev/made',
-    '/proc/sys/kernel/hostname',
-    '/proc/sys/kernel/shmmni',
-    '/proc/sys/vm/overcommit_ratio',
-    '/proc/sysrq-trigger',
-  ])('cannot write to %s', async (path) => {
+  it.each(['/usr/made', '/etc/made', '/made', '/dev/made'])('cannot make %s', async (path) => {
     const run = await sandbox.run(`(echo x > ${path}) 2>/dev/null && echo written || echo refused`);
     expect(run.stdout).toBe('refused\n');
+  });
+
+  // With the value that is there already, so that an attempt that succeeds does no harm.
+  it.each(['kernel/core_pattern', 'vm/overcommit_ratio', 'fs/file-max'])('cannot set the sysctl %s', async (name) => {
+    const run = await sandbox.run(
+      `cat /proc/sys/${name} > value; (cat value > /proc/sys/${name}) 2>/dev/null && echo written || echo refused`,
+    );
+    expect(run.stdout).toBe('refused\n');
+  });
+
+  it('cannot pull the system request key, nor read the memory of the kernel', async () => {
+    const files = ['kcore', 'kmsg', 'slabinfo', 'vmallocinfo', 'kpageflags', 'timer_list'].map(
+      (name) => `/proc/${name}`,
+    );
+    const run = await sandbox.run(
+      `(echo h > /proc/sysrq-trigger) 2>/dev/null && echo pulled; for f in ${files.join(' ')}; do (timeout 1 head -c 1 $f 2>/dev/null || true) | wc -c; done`,
+    );
+    expect(run.stdout).toBe('0\n'.repeat(files.length));
   });
 
   it('has no capability, gains none, and cannot make another user namespace', async () => {

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BlobStore } from '#artifacts';
-import { EventQueries } from '#ledger';
-import { LiveQueries, isTerminalJob } from '#runner';
+import { AppError } from '#kernel';
+import { EventQueries, type LedgerEvent } from '#ledger';
+import { LiveQueries, isTerminalJob, type ChunkPosition, type LiveView } from '#runner';
 import { BLOB_STORE } from '../tokens.js';
 import { JobWakeups } from './job-wakeups.js';
 import { OutputTeller } from './output-teller.js';
@@ -40,9 +41,9 @@ export class JobEventStream {
     try {
       yield RETRY_FRAME;
       while (!signal.aborted) {
-        const view = await this.live.read(job.workspaceId, job.id, output.position, CHUNKS_PER_READ);
-        if (view === null) return;
-        const events = await this.events.page(job.workspaceId, job.id, seq, EVENTS_PER_READ);
+        const news = await this.read(job, seq, output.position);
+        if (news === null) return;
+        const { view, events } = news;
         for (const event of events) {
           yield* output.before(event);
           yield eventFrame(event.type, event, event.seq);
@@ -65,6 +66,17 @@ export class JobEventStream {
       }
     } finally {
       unsubscribe();
+    }
+  }
+
+  /** What there is behind these positions; nothing new while the database is away: the follower keeps its connection. */
+  private async read(job: FollowedJob, seq: number, chunk: ChunkPosition | null): Promise<{ view: LiveView; events: LedgerEvent[] } | null> {
+    try {
+      const view = await this.live.read(job.workspaceId, job.id, chunk, CHUNKS_PER_READ);
+      return view && { view, events: await this.events.page(job.workspaceId, job.id, seq, EVENTS_PER_READ) };
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.retryable) throw error;
+      return { view: { status: 'RUNNING', headSeq: seq, chunks: [] }, events: [] };
     }
   }
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { Interrupted } from '../failure.js';
-import { runDemo } from '../demo/demo.js';
 import { untilSignal } from '../supervisor/until-signal.js';
 import type { Terminal } from '../terminal/terminal.js';
 
@@ -13,6 +12,8 @@ export function demoCommand(program: Command, terminal: Terminal): void {
     )
     .addHelpText('after', '\nExamples:\n  $ npm run demo')
     .action(async () => {
+      // Only a few commands need the server's libraries; the others are quick without them.
+      const { runDemo } = await import('../demo/demo.js');
       const signal = untilSignal();
       const demo = runDemo(terminal);
       // Ctrl-C while it starts or stops is heard when that is over: half a start cannot be undone.

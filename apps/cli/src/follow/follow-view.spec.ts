@@ -135,13 +135,15 @@ describe('FollowView', () => {
         payload: { durationMs: 10, code: 'COMMAND_FAILED', message: 'exit code 3', outputs: {}, continued: false },
       }),
       event('step.skipped', 11, { step: 'enough', payload: { reason: 'PRECEDING_FAILURE' } }),
-      event('job.failed', 20, { payload: { code: 'COMMAND_FAILED', message: 'exit code 3', stepKey: 'count' } }),
+      event('job.failed', 20, {
+        payload: { code: 'COMMAND_FAILED', message: 'step "count": exit code 3', stepKey: 'count' },
+      }),
     ]).join('\n');
     expect(text).toContain('✗ Count the files');
     expect(text).toContain('COMMAND_FAILED: exit code 3');
     expect(text).toContain('– Enough files  skipped: an earlier step failed');
     expect(text).toContain('✗ FAILED in 20 ms');
-    expect(text).toContain('step count: COMMAND_FAILED');
+    expect(text).toContain('COMMAND_FAILED: step "count"');
   });
 
   it('lets no output steer the terminal', () => {

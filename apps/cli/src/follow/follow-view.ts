@@ -1,5 +1,5 @@
 import type { FollowItem, JobEvent, OutputChunk, RunnerJob } from '#client';
-import { alignRight, cleanLine, formatDuration, shortHash, truncate } from '../terminal/format.js';
+import { alignRight, cleanLine, formatDuration, shortHash, truncate, widthOf } from '../terminal/format.js';
 import type { Colors } from '../terminal/terminal.js';
 import {
   artifactDetail,
@@ -131,7 +131,7 @@ export class FollowView {
         ];
       case 'gate.passed':
       case 'gate.failed':
-        step.details.push(this.gateDetail(event));
+        step.details.push(...this.gateDetail(event));
         return [];
       case 'artifact.created':
         step.details.push(artifactDetail(event));
@@ -180,10 +180,14 @@ export class FollowView {
     return [...this.flush(step), title, ...details.map((detail) => `${UNDER_STEP}${detail}`)];
   }
 
-  private gateDetail(event: JobEvent): string {
+  /** On one line where it fits, otherwise the verdict below the condition. */
+  private gateDetail(event: JobEvent): string[] {
     const condition = textOf(event, 'condition');
     const values = valuesIn(condition, this.outputs);
-    return `${condition} → ${event.type === 'gate.passed' ? 'true' : textOf(event, 'reason') || 'false'}${values === '' ? '' : `  (${values})`}`;
+    const verdict = event.type === 'gate.passed' ? 'true' : textOf(event, 'reason') || 'false';
+    const result = `→ ${verdict}${values === '' ? '' : `  (${values})`}`;
+    const fits = widthOf(condition) + widthOf(result) + 1 + UNDER_STEP.length <= this.columns;
+    return fits ? [`${condition} ${result}`] : [condition, result];
   }
 
   private end(event: JobEvent): string[] {
@@ -211,9 +215,9 @@ function outputLines(event: JobEvent): string[] {
   return text === '' ? [] : [text];
 }
 
+/** The message names the step itself. */
 function failureText(event: JobEvent): string {
-  const stepKey = textOf(event, 'stepKey');
-  return `${stepKey === '' ? '' : `step ${stepKey}: `}${textOf(event, 'code')}: ${textOf(event, 'message')}`;
+  return `${textOf(event, 'code')}: ${textOf(event, 'message')}`;
 }
 
 function skipText(reason: string): string {

@@ -5,6 +5,8 @@ import type { Terminal } from '../terminal/terminal.js';
 import { FollowView } from './follow-view.js';
 
 const TICK_MS = 100;
+/** Ora's own `indent` would move the lines that are printed above it, too. */
+const SPINNER = { interval: 80, frames: [...'⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'].map((frame) => `  ${frame}`) };
 
 /**
  * Follows a job to its end and shows it: as a picture for a person, as JSON lines for a script.
@@ -61,7 +63,7 @@ function showPicture(job: RunnerJob, terminal: Terminal): Show {
   if (!terminal.interactive) return { item: (item) => print(view.apply(item)), end: () => undefined };
 
   // Ora keeps its line below whatever else is written. Standard input stays ours, or Ctrl-C would be its business.
-  const spinner = ora({ stream: process.stdout, discardStdin: false, indent: 2 });
+  const spinner = ora({ stream: process.stdout, discardStdin: false, spinner: SPINNER });
   const draw = (): void => {
     const text = view.running(Date.now());
     if (text === null) spinner.stop();

@@ -94,7 +94,7 @@ class Parts {
 
 async function prepareDatabase({ ownerUrl }: SystemDatabase, config: Config, log: SystemLog): Promise<Access> {
   const applied = await migrateEverything(ownerUrl);
-  if (applied.length > 0) log.say('database', 'info', `migrated: ${applied.join(', ')}`);
+  if (applied.length > 0) log.say('database', 'info', `applied migrations: ${applied.length}`);
   const access = await ensureAccess(ownerUrl, config.dataDir);
   // Kept before anything else can fail: a new key is known only now.
   await writeCredentials(config.dataDir, { ...access, url: urlOf(config.http) });

@@ -95,7 +95,12 @@ export function ledgerTable(
         value: (event) => event.type,
         paint: (text, event) => paintEventType(event.type, text, colors),
       },
-      { title: 'STEP', value: (event) => stepKeys.get(event.stepId ?? '') ?? event.phase ?? '', shrinks: true },
+      {
+        title: 'STEP',
+        value: (event) => stepKeys.get(event.stepId ?? '') ?? event.phase ?? '',
+        paint: (text, event) => (event.stepId === null ? colors.dim(text) : text),
+        shrinks: true,
+      },
       { title: 'HASH', value: (event) => event.hash.slice(0, 12), paint: colors.cyan },
     ],
     width,

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError, messageOf, type ErrorCode, type JsonObject } from '#kernel';
+import { AppError, messageOf, storableText, type ErrorCode, type JsonObject } from '#kernel';
 import { evaluateCondition } from '../expressions/evaluate-expression.js';
 import { ExecutorRegistry } from '../executors/executor-registry.js';
 import type { StepOutcome, StepRun } from '../executors/executor.js';
@@ -12,6 +12,9 @@ export type StepEnd = 'over' | 'interrupted' | 'lost';
 
 /** A step whose workers keep dying in the middle of it is given up after so many attempts: it is probably what kills them. */
 const MAX_ATTEMPTS_CUT_SHORT = 10;
+
+/** Of an error's text in the ledger, in characters. */
+const MAX_MESSAGE_LENGTH = 4_000;
 
 /** Carries one step from wherever it is to its end. */
 @Injectable()
@@ -117,7 +120,7 @@ export class StepRunner {
   private recordFailure(job: HeldJob, step: StepState, durationMs: number, failure: { code: ErrorCode; message: string; outputs: JsonObject; exitCode: number | null }): void {
     const { code, message, outputs, exitCode } = failure;
     const continued = definitionOf(step).continueOnError;
-    job.record('step.failed', { attempt: step.attempt, code, message: message.slice(0, 4_000), durationMs, exitCode, outputs, continued }, { step });
+    job.record('step.failed', { attempt: step.attempt, code, message: storableText(message, MAX_MESSAGE_LENGTH), durationMs, exitCode, outputs, continued }, { step });
   }
 
   private current(job: HeldJob, stepId: string): StepState {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError } from '#kernel';
+import { AppError, storableText } from '#kernel';
 import type { GateStepDefinition } from '../definition/definition.js';
 import { evaluateCondition } from '../expressions/evaluate-expression.js';
 import { failed, type StepExecutor, type StepOutcome, type StepRun } from './executor.js';
@@ -21,7 +21,7 @@ export class GateExecutor implements StepExecutor<GateStepDefinition> {
       return failed('GATE_REJECTED', `the condition is false: ${condition}`);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      job.record('gate.failed', { condition, reason: error.message }, { step });
+      job.record('gate.failed', { condition, reason: storableText(error.message, 4_000) }, { step });
       return failed(error.code, error.message);
     }
   }

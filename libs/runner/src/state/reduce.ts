@@ -46,7 +46,7 @@ export function reduceJob(state: JobState | null, event: FoldableEvent): JobStat
 function created(event: FoldableEvent): JobState {
   if (event.type !== 'job.created')
     throw new IllegalEventError(`a history begins with job.created, not with ${event.type}`);
-  const payload = payloadOf(event, 'job.created');
+  const payload = event.payload as EventPayloads['job.created'];
   return {
     id: event.jobId,
     workspaceId: event.workspaceId,
@@ -99,164 +99,167 @@ function newStep(step: EventPayloads['job.created']['steps'][number], timestamp:
 }
 
 function apply(state: JobState, event: FoldableEvent): JobState {
-  const type = event.type as EventType;
-  const at = event.timestamp;
-  switch (type) {
-    case 'job.created':
-      throw new IllegalEventError('job.created can only be the first event');
-    case 'job.queued':
-      return { ...moveJob(state, 'QUEUED', type), queuedAt: at };
-    case 'job.started':
-      return { ...moveJob(state, 'RUNNING', type), currentPhase: 'SETUP', startedAt: at };
-    case 'job.progress':
-      return advanced(running(state, type), payloadOf(event, type).percent);
-    case 'job.completed':
-      return {
-        ...moveJob(state, 'COMPLETED', type),
-        result: payloadOf(event, type).result,
-        progressPercent: 100,
-        currentPhase: null,
-        completedAt: at,
-      };
-    case 'job.failed': {
-      const { code, message, stepId, result } = payloadOf(event, type);
-      return {
-        ...moveJob(state, 'FAILED', type),
-        errorCode: code,
-        errorMessage: message,
-        failedStepId: stepId,
-        result,
-        currentPhase: null,
-        completedAt: at,
-      };
-    }
-    case 'job.cancelled':
-      return { ...moveJob(state, 'CANCELLED', type), currentPhase: null, completedAt: at };
-    case 'phase.started':
-      return inPhase(running(state, type), event);
-    case 'phase.completed':
-    case 'phase.failed':
-    case 'phase.skipped':
-      return { ...inPhase(running(state, type), event), currentPhase: phaseAfter(phaseOf(event.phase)) };
-    case 'step.started':
-    case 'step.completed':
-    case 'step.failed':
-    case 'step.skipped':
-    case 'step.retrying':
-    case 'ai.tokens_used':
-      return withProgress(changeStep(running(state, type), event, (step) => applyToStep(step, type, event)));
-    case 'step.progress':
-    case 'step.output':
-    case 'gate.started':
-    case 'gate.passed':
-    case 'gate.failed':
-    case 'gate.expired':
-    case 'ai.tool_called':
-    case 'ai.budget_exceeded':
-    case 'artifact.created':
-      return running(state, type);
-    case 'job.cancel_requested':
-    case 'approval.requested':
-    case 'approval.granted':
-    case 'approval.rejected':
-    case 'credits.held':
-    case 'credits.captured':
-    case 'credits.released':
-      return state;
-    default:
-      return unknownType(type);
-  }
+  if (!isKnown(event.type)) throw new IllegalEventError(`unknown event type ${event.type}`);
+  // The payload has the shape that the catalogue gives its type: what was appended was checked by the compiler.
+  return CONSEQUENCES[event.type](state, event.payload as never, event);
 }
 
-function applyToStep(
-  step: StepState,
-  type: 'step.started' | 'step.completed' | 'step.failed' | 'step.skipped' | 'step.retrying' | 'ai.tokens_used',
+type Consequence<Type extends EventType> = (
+  state: JobState,
+  payload: EventPayloads[Type],
   event: FoldableEvent,
-): StepState {
-  const at = event.timestamp;
-  switch (type) {
-    case 'step.started':
-      return {
-        ...moveStep(step, 'RUNNING', type),
-        attempt: payloadOf(event, type).attempt,
-        startedAt: step.startedAt ?? at,
-      };
-    case 'step.completed': {
-      const { outputs, exitCode, durationMs } = payloadOf(event, type);
-      return { ...moveStep(step, 'COMPLETED', type), outputs, exitCode, durationMs, completedAt: at };
-    }
-    case 'step.failed': {
-      const { outputs, exitCode, durationMs, code, message } = payloadOf(event, type);
-      return {
-        ...moveStep(step, 'FAILED', type),
-        outputs,
-        exitCode,
-        durationMs,
-        errorCode: code,
-        errorMessage: message,
-        completedAt: at,
-      };
-    }
-    case 'step.skipped':
-      return { ...moveStep(step, 'SKIPPED', type), skipReason: payloadOf(event, type).reason, completedAt: at };
-    case 'step.retrying':
-      return moveStep(step, 'PENDING', type);
-    case 'ai.tokens_used': {
-      const { tokensInput, tokensOutput } = payloadOf(event, type);
-      return { ...step, tokensInput: step.tokensInput + tokensInput, tokensOutput: step.tokensOutput + tokensOutput };
-    }
-  }
+) => JobState;
+
+const changesNothing = (state: JobState): JobState => state;
+const happensWhileRunning = (state: JobState, _payload: object, event: FoldableEvent): JobState =>
+  running(state, event);
+const endsPhase = (state: JobState, _payload: object, event: FoldableEvent): JobState => ({
+  ...inPhase(running(state, event), event),
+  currentPhase: phaseAfter(phaseOf(event.phase)),
+});
+
+/** What follows from each type of event. A type that was forgotten does not compile. */
+const CONSEQUENCES: { [Type in EventType]: Consequence<Type> } = {
+  'job.created': () => {
+    throw new IllegalEventError('job.created can only be the first event');
+  },
+  'job.queued': (state, _payload, event) => ({ ...moveJob(state, 'QUEUED', event), queuedAt: event.timestamp }),
+  'job.started': (state, _payload, event) => ({
+    ...moveJob(state, 'RUNNING', event),
+    currentPhase: 'SETUP',
+    startedAt: event.timestamp,
+  }),
+  'job.progress': (state, { percent }, event) => advanced(running(state, event), percent),
+  'job.completed': (state, { result }, event) => ({
+    ...endJob(state, 'COMPLETED', event),
+    result,
+    progressPercent: 100,
+  }),
+  'job.failed': (state, { code, message, stepId, result }, event) => ({
+    ...endJob(state, 'FAILED', event),
+    errorCode: code,
+    errorMessage: message,
+    failedStepId: stepId,
+    result,
+  }),
+  'job.cancel_requested': changesNothing,
+  'job.cancelled': (state, _payload, event) => endJob(state, 'CANCELLED', event),
+
+  'phase.started': (state, _payload, event) => inPhase(running(state, event), event),
+  'phase.completed': endsPhase,
+  'phase.failed': endsPhase,
+  'phase.skipped': endsPhase,
+
+  'step.started': (state, { attempt }, event) =>
+    changeStep(state, event, (step) => ({
+      ...moveStep(ofPhase(step, state.currentPhase, event), 'RUNNING', event),
+      attempt,
+      startedAt: step.startedAt ?? event.timestamp,
+    })),
+  'step.completed': (state, { outputs, exitCode, durationMs }, event) =>
+    changeStep(state, event, (step) => ({ ...endStep(step, 'COMPLETED', event), outputs, exitCode, durationMs })),
+  'step.failed': (state, { outputs, exitCode, durationMs, code, message }, event) =>
+    changeStep(state, event, (step) => ({
+      ...endStep(step, 'FAILED', event),
+      ...{ outputs, exitCode, durationMs, errorCode: code, errorMessage: message },
+    })),
+  'step.skipped': (state, { reason }, event) =>
+    changeStep(state, event, (step) => ({ ...endStep(step, 'SKIPPED', event), skipReason: reason })),
+  'step.retrying': (state, _payload, event) => changeStep(state, event, (step) => moveStep(step, 'PENDING', event)),
+  'step.progress': happensWhileRunning,
+  'step.output': happensWhileRunning,
+
+  'gate.started': happensWhileRunning,
+  'gate.passed': happensWhileRunning,
+  'gate.failed': happensWhileRunning,
+  'gate.expired': happensWhileRunning,
+
+  'approval.requested': changesNothing,
+  'approval.granted': changesNothing,
+  'approval.rejected': changesNothing,
+
+  'ai.tool_called': happensWhileRunning,
+  'ai.tokens_used': (state, { tokensInput, tokensOutput }, event) =>
+    changeStep(state, event, (step) => ({
+      ...step,
+      tokensInput: step.tokensInput + tokensInput,
+      tokensOutput: step.tokensOutput + tokensOutput,
+    })),
+  'ai.budget_exceeded': happensWhileRunning,
+
+  'artifact.created': happensWhileRunning,
+
+  'credits.held': changesNothing,
+  'credits.captured': changesNothing,
+  'credits.released': changesNothing,
+};
+
+function isKnown(type: string): type is EventType {
+  return Object.hasOwn(CONSEQUENCES, type);
 }
 
+/** Changes the step that the event is about; counts progress anew when one has ended. */
 function changeStep(state: JobState, event: FoldableEvent, change: (step: StepState) => StepState): JobState {
-  const index = state.steps.findIndex((step) => step.id === event.stepId);
+  const index = running(state, event).steps.findIndex((step) => step.id === event.stepId);
   const step = state.steps[index];
   if (step === undefined) throw new IllegalEventError(`${event.type}: the job has no step ${event.stepId}`);
-  if (event.type === 'step.started' && step.phase !== state.currentPhase) {
-    throw new IllegalEventError(
-      `${event.type}: step "${step.key}" belongs to ${step.phase}, and ${state.currentPhase} is the current phase`,
-    );
-  }
-  return { ...state, steps: state.steps.with(index, { ...change(step), updatedAt: event.timestamp }) };
+  const steps = state.steps.with(index, { ...change(step), updatedAt: event.timestamp });
+  const over = steps.filter(({ status }) => isTerminalStep(status)).length;
+  return advanced({ ...state, steps }, (100 * over) / steps.length);
 }
 
-/** A phase begins and ends only while it is the current one. */
-function inPhase(state: JobState, event: FoldableEvent): JobState {
-  if (state.currentPhase !== event.phase)
-    throw new IllegalEventError(`${event.type}: ${event.phase} is not the current phase, ${state.currentPhase} is`);
-  return state;
-}
-
-function phaseAfter(phase: Phase): Phase | null {
-  return PHASES[PHASES.indexOf(phase) + 1] ?? null;
-}
-
-/** Progress is the share of steps that are over, unless somebody knew better. */
-function withProgress(state: JobState): JobState {
-  const over = state.steps.filter((step) => isTerminalStep(step.status)).length;
-  return advanced(state, (100 * over) / state.steps.length);
-}
-
-/** Progress never goes back, and is 100 only when the job is over. */
+/** Progress is the share of steps that are over, unless somebody knew better. It never goes back, and is 100 only when the job is over. */
 function advanced(state: JobState, percent: number): JobState {
   return { ...state, progressPercent: Math.max(state.progressPercent, Math.min(99, Math.floor(percent))) };
 }
 
-function moveJob(state: JobState, to: JobStatus, type: EventType): JobState {
-  if (!canMoveJob(state.status, to))
+function moveJob(state: JobState, to: JobStatus, { type }: FoldableEvent): JobState {
+  if (!canMoveJob(state.status, to)) {
     throw new IllegalEventError(`${type}: a job that is ${state.status} cannot become ${to}`);
+  }
   return { ...state, status: to };
 }
 
-function moveStep(step: StepState, to: StepStatus, type: EventType): StepState {
-  if (!canMoveStep(step.status, to))
+function endJob(state: JobState, to: JobStatus, event: FoldableEvent): JobState {
+  return { ...moveJob(state, to, event), currentPhase: null, completedAt: event.timestamp };
+}
+
+function moveStep(step: StepState, to: StepStatus, { type }: FoldableEvent): StepState {
+  if (!canMoveStep(step.status, to)) {
     throw new IllegalEventError(`${type}: step "${step.key}" is ${step.status} and cannot become ${to}`);
+  }
   return { ...step, status: to };
 }
 
-function running(state: JobState, type: EventType): JobState {
+function endStep(step: StepState, to: StepStatus, event: FoldableEvent): StepState {
+  return { ...moveStep(step, to, event), completedAt: event.timestamp };
+}
+
+function running(state: JobState, { type }: FoldableEvent): JobState {
   if (state.status !== 'RUNNING') throw new IllegalEventError(`${type}: the job is ${state.status}, not RUNNING`);
   return state;
+}
+
+/** A phase begins and ends only while it is the current one. */
+function inPhase(state: JobState, { type, phase }: FoldableEvent): JobState {
+  if (state.currentPhase !== phase) {
+    throw new IllegalEventError(`${type}: ${phase} is not the current phase, ${state.currentPhase} is`);
+  }
+  return state;
+}
+
+/** A step starts only in its own phase. */
+function ofPhase(step: StepState, current: Phase | null, { type }: FoldableEvent): StepState {
+  if (step.phase !== current) {
+    throw new IllegalEventError(
+      `${type}: step "${step.key}" belongs to ${step.phase}, and ${current} is the current phase`,
+    );
+  }
+  return step;
+}
+
+function phaseAfter(phase: Phase): Phase | null {
+  return PHASES[PHASES.indexOf(phase) + 1] ?? null;
 }
 
 function phaseOf(text: string | null): Phase {
@@ -269,13 +272,4 @@ function stepTypeOf(text: string): StepType {
   const type = STEP_TYPES.find((known) => known === text);
   if (type === undefined) throw new IllegalEventError(`unknown step type ${text}`);
   return type;
-}
-
-/** The payload under the shape that the catalogue gives its type: what was appended was checked by the compiler. */
-function payloadOf<Type extends EventType>(event: FoldableEvent, _type: Type): EventPayloads[Type] {
-  return event.payload as EventPayloads[Type];
-}
-
-function unknownType(type: never): never {
-  throw new IllegalEventError(`unknown event type ${String(type)}`);
 }

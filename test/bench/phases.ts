@@ -1,0 +1,1 @@
+export const PHASES = ['SETUP', 'EXECUTION', 'VALIDATION', 'CLEANUP'] as const;
