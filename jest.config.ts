@@ -11,7 +11,8 @@ const shared: Config = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
-    '^#(kernel|config|database|queue|ledger|runner|sandbox|artifacts|identity|client|testing)$': '<rootDir>/libs/$1/src/index.ts',
+    '^#(kernel|config|database|queue|ledger|runner|sandbox|artifacts|identity|client|testing)$':
+      '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^content-disposition$': '<rootDir>/test/shims/content-disposition.cjs',
   },
@@ -23,8 +24,7 @@ const withPostgres: Config = {
   ...shared,
   globalSetup: '<rootDir>/test/global-setup.mjs',
   globalTeardown: '<rootDir>/test/global-teardown.mjs',
-  // Servers are started and databases migrated in these tests, perhaps on a machine that is busy with something else.
-  testTimeout: 60_000,
+  setupFilesAfterEnv: ['<rootDir>/test/patience.ts'],
 };
 
 export default {

@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   await requireDatabase(app.get(Database));
   await app.get(QueueProducer).ping();
   await listen(app, config);
-  stopInOrder(app, log);
+  stopInOrder(app, config.runner.graceMs, log);
   const url = await app.getUrl();
   log.log({ msg: `listening on ${url}`, url, backend: config.redisUrl === undefined ? 'postgres' : 'redis' });
   process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
@@ -41,12 +41,14 @@ async function listen(app: NestFastifyApplication, { http: { host, port } }: Con
 }
 
 /** Event streams end first, then requests under way are answered, then connections close: Nest's hooks run in this order. */
-function stopInOrder(app: NestFastifyApplication, log: ProcessLog): void {
+function stopInOrder(app: NestFastifyApplication, graceMs: number, log: ProcessLog): void {
   let stopping = false;
   const stop = (why: string): void => {
     if (stopping) return;
     stopping = true;
     log.log(`${why}: stopping`);
+    // A client that neither reads nor leaves must not hold the process for long.
+    setTimeout(() => app.getHttpServer().closeAllConnections(), graceMs).unref();
     app.close().then(
       () => process.exit(0),
       (error: unknown) => {

@@ -28,12 +28,28 @@ const UNAVAILABLE_MESSAGES = [
 /** What Prisma makes of the same. P1xxx: cannot reach, log in or find; P2024: no free connection; P2028: no transaction in time. */
 const UNAVAILABLE_PRISMA_CODES = new Set(['P1000', 'P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2037']);
 
+/** What to do when the server turns a new connection away for good. */
+const REFUSALS = new Map([
+  ['28P01', 'check the user and the password of the database URL'],
+  ['28000', 'check the user of the database URL'],
+  ['3D000', 'create the database, or name another in the database URL'],
+  ['42501', 'let an administrator run: GRANT runledger_api, runledger_worker TO the user of the database URL'],
+  ['22023', 'migrate the database first (npm run db:migrate)'],
+]);
+
 /**
  * Turns whatever a database call threw into an error that can be reported: connection-class failures become a retryable AppError
- * DATABASE_UNAVAILABLE, everything else is returned as it is.
+ * DATABASE_UNAVAILABLE, a refused connection CONFIG_INVALID with what to do; everything else is returned as it is.
  */
 export function toDatabaseError(error: unknown): unknown {
-  if (error instanceof AppError || !isUnavailable(error)) return error;
+  if (error instanceof AppError) return error;
+  const advice = isFatal(error) ? REFUSALS.get(systemCode(error) ?? '') : undefined;
+  if (advice !== undefined) {
+    return new AppError('CONFIG_INVALID', `the database refuses the connection: ${messageOf(error)}; ${advice}`, {
+      cause: error,
+    });
+  }
+  if (!isUnavailable(error)) return error;
   return new AppError('DATABASE_UNAVAILABLE', `the database cannot be used at present: ${reasonOf(error)}`, {
     retryable: true,
     cause: error,
@@ -47,6 +63,11 @@ export async function withDatabaseErrors<Result>(call: () => Promise<Result>): P
   } catch (error) {
     throw toDatabaseError(error);
   }
+}
+
+/** PostgreSQL's severity of an error that ends the connection. */
+function isFatal(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'FATAL';
 }
 
 function isUnavailable(error: unknown, depth = 0): boolean {

@@ -46,14 +46,25 @@ export async function migrate(ownerUrl: string, options: MigrateOptions = {}): P
               const result = await engine.applyMigrations({ migrationsList: files.migrations, filters: NO_FILTERS });
               return result.appliedMigrationNames;
             } catch (error) {
-              throw new AppError('INTERNAL', `migrating the database failed: ${messageOf(error).trim()}`, {
-                cause: error,
-              });
+              throw migrationFailed(error);
             }
           });
     await createEventPartitions(client, options.eventPartitionMonths ?? 12);
     return applied;
   });
+}
+
+/** The engine's message goes on with a trace of its own functions; in it is the name of the migration. */
+function migrationFailed(error: unknown): AppError {
+  const text = messageOf(error);
+  const name = /migration_name="([^"]+)"/.exec(text)?.[1];
+  const said = text
+    .split(/\n\s*0: /)[0]
+    ?.replace('external connector error\n', '')
+    .replace('Error querying the database: ', '');
+  const what =
+    name === undefined ? 'migrating the database failed' : `migration ${name} failed and left nothing behind`;
+  return new AppError('INTERNAL', `${what}: ${said?.trim()}`, { cause: error });
 }
 
 /** How the database stands against the migrations on disk. Changes nothing. */

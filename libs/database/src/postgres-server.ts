@@ -58,7 +58,7 @@ export async function startPostgresServer(options: ServerOptions): Promise<Postg
     ...account.ids,
     detached: true,
     stdio: ['ignore', log, log],
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+    env: { LC_ALL: 'C', TZ: 'UTC' },
     cwd: '/',
   });
   closeSync(log);
@@ -96,7 +96,7 @@ function initialise(initdb: string, options: ServerOptions, account: Account): v
         '--builtin-locale=C.UTF-8',
         '--no-instructions',
       ],
-      { ...account.ids, encoding: 'utf8', cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } },
+      { ...account.ids, encoding: 'utf8', cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } },
     );
     if (result.error !== undefined || result.status !== 0) {
       const reason = result.error?.message ?? result.stderr.trim();

@@ -28,7 +28,12 @@ BEGIN
 
     -- Processes may log in as the owner and become the role (`-c role=...`): the owner has to be a member. A superuser always may.
     IF NOT pg_catalog.pg_has_role(current_user, role_name, membership) THEN
-      EXECUTE pg_catalog.format('GRANT %I TO %I', role_name, current_user);
+      BEGIN
+        EXECUTE pg_catalog.format('GRANT %I TO %I', role_name, current_user);
+      EXCEPTION WHEN insufficient_privilege THEN
+        -- No harm where the processes have logins of their own that are members.
+        RAISE WARNING '% cannot become role %: let an administrator run: GRANT % TO %;', current_user, role_name, quote_ident(role_name), quote_ident(current_user);
+      END;
     END IF;
   END LOOP;
 END

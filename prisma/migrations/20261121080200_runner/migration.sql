@@ -41,7 +41,7 @@ CREATE TABLE "runner_jobs" (
     CONSTRAINT "runner_jobs_name_check" CHECK (char_length("name") BETWEEN 1 AND 200),
     CONSTRAINT "runner_jobs_priority_check" CHECK ("priority" BETWEEN 0 AND 9),
     CONSTRAINT "runner_jobs_progress_percent_check" CHECK ("progress_percent" BETWEEN 0 AND 100),
-    CONSTRAINT "runner_jobs_head_check" CHECK ("head_seq" >= 0 AND "head_hash" ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT "runner_jobs_head_check" CHECK ("head_seq" >= 0 AND octet_length("head_hash"::text) = 64 AND encode(decode("head_hash", 'hex'), 'hex') = "head_hash"),
     CONSTRAINT "runner_jobs_completed_check"
       CHECK (("status" IN ('COMPLETED', 'FAILED', 'CANCELLED')) = ("completed_at" IS NOT NULL)),
     CONSTRAINT "runner_jobs_lease_check" CHECK (("lease_owner" IS NULL) = ("lease_expires_at" IS NULL))
@@ -95,8 +95,7 @@ CREATE TABLE "job_steps" (
 CREATE UNIQUE INDEX "job_steps_id_workspace_id_key" ON "job_steps"("id", "workspace_id");
 CREATE UNIQUE INDEX "job_steps_job_id_key_key" ON "job_steps"("job_id", "key");
 CREATE UNIQUE INDEX "job_steps_job_id_ordinal_key" ON "job_steps"("job_id", "ordinal");
-CREATE INDEX "job_steps_workspace_id_status_idx" ON "job_steps"("workspace_id", "status");
-CREATE INDEX "job_steps_job_id_phase_idx" ON "job_steps"("job_id", "phase");
+-- Steps are found by their job only. No index holds the status, so a step's transitions stay in its page (HOT).
 
 -- The workspace is part of every reference, so that no row can point into another tenant.
 ALTER TABLE "job_steps" ADD CONSTRAINT "job_steps_job_id_workspace_id_fkey"

@@ -107,6 +107,24 @@ it('becomes the role also when it logs in as somebody else', async () => {
   }
 });
 
+it('says what to do where the server refuses the connection', async () => {
+  const open = (url: string): Database => new Database({ url, role: 'api' });
+  const missing = new URL(test.apiUrl);
+  missing.pathname = '/no_such_database';
+  const cases: [Database, string][] = [
+    [open(missing.href), 'create the database'],
+    [open(test.workerUrl), 'GRANT runledger_api, runledger_worker'],
+  ];
+  for (const [database, advice] of cases) {
+    await expect(database.ping()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      retryable: false,
+      message: expect.stringContaining(advice),
+    });
+    await database.close();
+  }
+});
+
 it('survives the loss of all its connections', async () => {
   const database = new Database({ url: test.workerUrl, role: 'worker', applicationName: 'unlucky', poolSize: 3 });
   try {

@@ -66,7 +66,11 @@ it('is a durable server on the loopback address only, with passwords that nobody
   expect(statSync(join(dataDir, 'postgres/data')).mode & 0o077).toBe(0);
   const guessed = new URL(server.ownerUrl);
   guessed.password = 'guess';
-  await expect(ask(guessed.href, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+  await expect(ask(guessed.href, 'SELECT 1')).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    retryable: false,
+    cause: { code: '28P01' },
+  });
 });
 
 it('refuses a second start over the same folder, and names the process', async () => {

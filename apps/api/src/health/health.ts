@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '#database';
 import { messageOf } from '#kernel';
 import { QueueProducer } from '#queue';
@@ -25,13 +25,15 @@ export class HealthChecks {
   ) {}
 
   async check(): Promise<Health> {
-    const [database, queue] = await Promise.all([outcome(this.database.ping()), outcome(this.queue.ping())]);
+    const [database, queue] = await Promise.all([outcome('database', this.database.ping()), outcome('queue', this.queue.ping())]);
     const status = database.status === 'ok' && queue.status === 'ok' ? 'ok' : 'unavailable';
     return { status, checks: { database, queue } };
   }
 }
 
-async function outcome(check: Promise<void>): Promise<PartHealth> {
+const logger = new Logger(HealthChecks.name);
+
+async function outcome(part: string, check: Promise<void>): Promise<PartHealth> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS);
@@ -40,7 +42,9 @@ async function outcome(check: Promise<void>): Promise<PartHealth> {
     await Promise.race([check, deadline]);
     return { status: 'ok' };
   } catch (error) {
-    return { status: 'unavailable', message: messageOf(error) };
+    // Anybody may ask for the health: hosts and ports are for the log.
+    logger.warn(`the ${part} does not answer: ${messageOf(error)}`);
+    return { status: 'unavailable', message: `the ${part} does not answer; the log of this process says more` };
   } finally {
     clearTimeout(timer);
   }

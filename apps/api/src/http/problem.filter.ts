@@ -21,6 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
       const cause = error.cause instanceof Error ? error.cause : error;
       this.logger.error({ requestId: request.id, msg: `a request failed: ${cause.message}`, stack: cause.stack });
     }
+    if (error.retryable) this.logger.warn({ requestId: request.id, code: error.code, msg: error.message });
     if (reply.sent || reply.raw.headersSent) {
       // Half an answer is out: the only honest end is a broken connection.
       reply.raw.destroy();

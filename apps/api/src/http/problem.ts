@@ -11,11 +11,13 @@ export interface Problem {
   errors?: FieldError[];
 }
 
+/** What the database or the queue said names hosts and ports: that is for the log. */
+const UNAVAILABLE_DETAIL = 'This server cannot reach a part of itself at present. Try again in a moment.';
 const INTERNAL_DETAIL = 'Something went wrong on the server. Its log has more under this answer\'s X-Request-Id.';
 
 /**
- * The answer to an error. There is no `instance`: what is not yours and what does not exist must get the same bytes. Codes that end in a
- * 500 tell nothing of the inside.
+ * The answer to an error. There is no `instance`: what is not yours and what does not exist must get the same bytes. What the server is
+ * to blame for (5xx) tells nothing of its inside.
  */
 export function toProblem(error: AppError): Problem {
   const { status, title } = PROBLEM_TYPES[error.code];
@@ -25,9 +27,14 @@ export function toProblem(error: AppError): Problem {
     title,
     status,
     code,
-    detail: status === 500 ? INTERNAL_DETAIL : error.message,
-    ...(status !== 500 && error.fields.length > 0 && { errors: error.fields }),
+    detail: detailOf(status, error),
+    ...(status < 500 && error.fields.length > 0 && { errors: error.fields }),
   };
+}
+
+function detailOf(status: number, error: AppError): string {
+  if (status === 500) return INTERNAL_DETAIL;
+  return status === 503 ? UNAVAILABLE_DETAIL : error.message;
 }
 
 /** The one answer for everything that does not exist or is somebody else's. */

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags, type ApiHeaderOptions, type ApiResponseOptions } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags, type ApiHeaderOptions, type ApiOperationOptions, type ApiResponseOptions } from '@nestjs/swagger';
 import type { ErrorCode } from '#kernel';
 import { errorResponses } from './error-responses.js';
 import { PATH_PARAMETERS, type PathParameter } from './path-parameters.js';
@@ -50,13 +50,13 @@ export function Operation(spec: OperationSpec): MethodDecorator {
       operationId: spec.id,
       summary: spec.summary,
       ...(spec.description !== undefined && { description: spec.description }),
+      ...(spec.body && { requestBody: { required: true, ...spec.body } as NonNullable<ApiOperationOptions['requestBody']> }),
     }),
     ...(spec.headers ?? []).map((header) => ApiHeader({ ...header, required: false } as ApiHeaderOptions)),
     ApiTags(TAGS[spec.tag].name),
     ...(secured ? [ApiBearerAuth('apiKey')] : []),
     ...(spec.path ?? []).map((name) => ApiParam({ name, required: true, ...PATH_PARAMETERS[name] })),
     ...(spec.query ?? []).map((query) => ApiQuery({ ...query, required: false })),
-    ...(spec.body ? [ApiBody({ required: true, ...spec.body })] : []),
     ...Object.entries(spec.responses).map(([status, response]) => ApiResponse(toResponse(Number(status), response))),
     ...errorResponses(errors).map((response) => ApiResponse(response)),
   );

@@ -15,7 +15,9 @@ export class OpenStreams implements BeforeApplicationShutdown {
     reply
       .header('Content-Type', 'text/event-stream; charset=utf-8')
       .header('Cache-Control', 'no-store, no-transform')
-      .header('X-Accel-Buffering', 'no');
+      .header('X-Accel-Buffering', 'no')
+      // A connection that has carried a stream is not used again: a stopping server need not wait for it to become idle.
+      .header('Connection', 'close');
     if (request.method === 'HEAD') {
       await reply.send();
       return;

@@ -115,7 +115,7 @@ class LocalDatabase implements SystemDatabase {
       this.tellGuard({ server: this.server.pid });
       if (this.server.apiUrl !== before)
         throw new AppError('DATABASE_UNAVAILABLE', 'the embedded PostgreSQL came back on another port');
-      this.log.say('postgres', 'info', 'is back');
+      this.log.say('postgres', 'warn', 'is back');
       this.stopping = false;
     } catch (error) {
       this.onLost(

@@ -145,7 +145,7 @@ export class ManagedProcess {
     this.watch();
     // What goes wrong is seen by `watch`, which tries again or gives up.
     const ready = await launched.catch(() => null);
-    if (ready !== null) this.log.say(this.plan.name, 'info', 'is back');
+    if (ready !== null) this.log.say(this.plan.name, 'warn', 'is back');
   }
 
   private giveUp(how: string): void {

@@ -128,7 +128,7 @@ export class JobRunner {
       job.record('job.failed', { code: errorCode ?? 'INTERNAL', message: `step "${key}": ${errorMessage ?? ''}`, stepId: id, stepKey: key, result });
     }
     if (!(await job.commit('release'))) return 'lost';
-    await this.workdirs.remove(job.id).catch((error: unknown) => this.logger.warn(`the workdir of job ${job.id} stays: ${messageOf(error)}`));
+    await this.workdirs.close(job.state).catch((error: unknown) => this.logger.warn(`the workdir of job ${job.id} stays: ${messageOf(error)}`));
     return 'finished';
   }
 
@@ -151,7 +151,7 @@ export class JobRunner {
     const message = "an error inside Runledger ended the job; the worker's log has the details";
     job.record('job.failed', { code: 'INTERNAL', message, stepId: null, stepKey: null, result: resultOf(job.state, this.clock.now()) });
     if (!(await job.commit('release'))) return 'lost';
-    await this.workdirs.remove(job.id).catch(() => undefined);
+    await this.workdirs.close(job.state).catch(() => undefined);
     return 'finished';
   }
 }

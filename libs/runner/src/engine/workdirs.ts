@@ -14,8 +14,7 @@ export class Workdirs {
    */
   async open(state: JobState): Promise<string> {
     const path = join(this.root, state.id);
-    const used = state.steps.some((step) => step.type === 'COMMAND' && step.attempt > 0 && step.status !== 'RUNNING');
-    if (!used) await mkdir(path, { recursive: true, mode: 0o700 });
+    if (!state.steps.some((step) => step.type === 'COMMAND' && step.attempt > 0 && step.status !== 'RUNNING')) await mkdir(path, { recursive: true, mode: 0o700 });
     else if (!(await isDirectory(path))) {
       throw new AppError(
         'WORKDIR_MISSING',
@@ -23,6 +22,11 @@ export class Workdirs {
       );
     }
     return path;
+  }
+
+  /** Removes the folder of a job that is over, if it ever had one. */
+  async close(state: JobState): Promise<void> {
+    if (state.steps.some((step) => step.type !== 'GATE' && step.attempt > 0)) await this.remove(state.id);
   }
 
   async remove(jobId: string): Promise<void> {

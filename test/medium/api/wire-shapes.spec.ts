@@ -1,0 +1,27 @@
+import type * as wire from '#client';
+import type { LedgerEvent } from '#ledger';
+import type { ArtifactView, JobSummaryView, JobView, OutputChunkView, StepView, VerifyView } from '#runner';
+import type { AuthenticatedKey } from '#identity';
+import type { Problem } from '../../../apps/api/src/http/problem.js';
+
+/** Compiles when the server's type gives the client's all that it promises, under the same names and no others. */
+type Same<Server extends Client, Client> = keyof Server extends keyof Client ? true : never;
+
+const SAME: true[] = [
+  true satisfies Same<JobSummaryView, wire.RunnerJobSummary>,
+  true satisfies Same<JobView, wire.RunnerJob>,
+  true satisfies Same<StepView, wire.JobStep>,
+  true satisfies Same<ArtifactView, wire.Artifact>,
+  true satisfies Same<VerifyView, wire.VerifyReport>,
+  true satisfies Same<AuthenticatedKey, wire.Identity>,
+  true satisfies Same<Problem, wire.Problem>,
+  true satisfies Same<Omit<OutputChunkView, 'sandboxJobId' | 'seq'>, wire.OutputChunk>,
+];
+
+/** Phases of stored events are text to the ledger; the client knows which there are. */
+type WireEvent = Omit<wire.JobEvent, 'phase'> & { phase: string | null };
+const SAME_EVENT: Same<LedgerEvent, WireEvent> = true;
+
+it('gives clients what their types promise: the compiler has checked it', () => {
+  expect([...SAME, SAME_EVENT]).not.toContain(false);
+});
