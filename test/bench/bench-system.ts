@@ -31,13 +31,26 @@ export async function startBenchSystem(backend: Backend, environment: Record<str
   await migrate(postgres.ownerUrl);
   await migrateQueueSchema(postgres.ownerUrl);
   const { id: workspaceId, apiKey } = await ensureDefaultWorkspace(postgres.ownerUrl);
-  const shared = { ...inherited(), DATA_DIR: dataDir, SANDBOX: 'process', LOG_LEVEL: 'error', ...(redis === undefined ? {} : { REDIS_URL: redis.url }), ...environment };
+  const shared = {
+    ...inherited(),
+    DATA_DIR: dataDir,
+    SANDBOX: 'process',
+    LOG_LEVEL: 'error',
+    ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
+    ...environment,
+  };
   const api = await startProcess('api', [], { ...shared, DATABASE_URL: postgres.apiUrl, PORT: '0' });
   const worker = await startProcess('worker', ['--queues', 'runner'], { ...shared, DATABASE_URL: postgres.workerUrl });
   return {
     ...{ backend, url: String(api.ready['url']), workspaceId, apiKey: apiKey ?? '', redis },
-    pids: { api: api.pid, worker: worker.pid, postgres: postgres.pid, ...(redis === undefined ? {} : { redis: redis.pid }) },
-    sql: async <Row extends object>(text: string) => withOwner(postgres.ownerUrl, async (client) => (await client.query(text)).rows as Row[]),
+    pids: {
+      api: api.pid,
+      worker: worker.pid,
+      postgres: postgres.pid,
+      ...(redis === undefined ? {} : { redis: redis.pid }),
+    },
+    sql: async <Row extends object>(text: string) =>
+      withOwner(postgres.ownerUrl, async (client) => (await client.query(text)).rows as Row[]),
     stop: async () => {
       await Promise.all([api.stop(), worker.stop()]);
       await redis?.stop();
@@ -50,7 +63,9 @@ export async function startBenchSystem(backend: Backend, environment: Record<str
 /** The embedded server with its default settings, and with the extension that counts statements. */
 async function startMeasuredPostgres(dataDir: string): Promise<EmbeddedPostgres> {
   const plain = await startEmbeddedPostgres({ dataDir });
-  await withOwner(plain.ownerUrl, (client) => client.query(`ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'`));
+  await withOwner(plain.ownerUrl, (client) =>
+    client.query(`ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'`),
+  );
   await plain.stop();
   const measured = await startEmbeddedPostgres({ dataDir });
   await withOwner(measured.ownerUrl, (client) => client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements'));
@@ -68,7 +83,10 @@ interface StartedProcess {
 }
 
 async function startProcess(app: string, args: string[], env: Record<string, string>): Promise<StartedProcess> {
-  const child = spawn(process.execPath, [`dist/apps/${app}/src/main.js`, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [`dist/apps/${app}/src/main.js`, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const ready = await readyLine(child);
   return {

@@ -8,7 +8,8 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 export async function call<Answer>(system: BenchSystem, method: string, path: string, body?: object): Promise<Answer> {
   const response = await open(system, method, path, body);
   const answer = await text(response);
-  if ((response.statusCode ?? 500) >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${answer.slice(0, 300)}`);
+  if ((response.statusCode ?? 500) >= 300)
+    throw new Error(`${method} ${path}: ${response.statusCode} ${answer.slice(0, 300)}`);
   return JSON.parse(answer) as Answer;
 }
 
@@ -19,9 +20,19 @@ export async function streamToEnd(system: BenchSystem, jobId: string): Promise<v
   response.destroy();
 }
 
-function open({ url, workspaceId, apiKey }: BenchSystem, method: string, path: string, body?: object): Promise<import('node:http').IncomingMessage> {
+function open(
+  { url, workspaceId, apiKey }: BenchSystem,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<import('node:http').IncomingMessage> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
-  const headers = { authorization: `Bearer ${apiKey}`, ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) };
+  const headers = {
+    authorization: `Bearer ${apiKey}`,
+    ...(payload === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+  };
   return new Promise((resolve, reject) => {
     const sent = request(`${url}/v1/workspaces/${workspaceId}${path}`, { method, headers, agent }, resolve);
     sent.on('error', reject);

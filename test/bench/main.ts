@@ -26,9 +26,13 @@ const { values } = parseArgs({
 if (values.help) process.stdout.write(HELP);
 else {
   for (const backend of values.backends.split(',') as Backend[]) {
-    const system = await startBenchSystem(backend, { RUNNER_CONCURRENCY: values.concurrency, RUNNER_HANDOVER_AFTER_MS: values.handover });
+    const system = await startBenchSystem(backend, {
+      RUNNER_CONCURRENCY: values.concurrency,
+      RUNNER_HANDOVER_AFTER_MS: values.handover,
+    });
     try {
-      if (Number(values.jobs) > 0) print({ ...(await measureJobs(system, Number(values.jobs))), handoverAfterMs: Number(values.handover) });
+      if (Number(values.jobs) > 0)
+        print({ ...(await measureJobs(system, Number(values.jobs))), handoverAfterMs: Number(values.handover) });
       if (Number(values.idle) > 0) print(await measureIdle(system, Number(values.idle)));
     } finally {
       await system.stop();

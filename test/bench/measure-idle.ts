@@ -25,8 +25,13 @@ export async function measureIdle(system: BenchSystem, seconds: number): Promise
 }
 
 async function counters(system: BenchSystem): Promise<{ statements: number; commands: number | null }> {
-  const [row] = await system.sql<{ statements: number }>(`SELECT coalesce(sum(calls), 0)::int AS statements FROM pg_stat_statements WHERE userid <> current_user::regrole`);
-  return { statements: row?.statements ?? 0, commands: system.redis === undefined ? null : await redisCommands(system.redis.url) };
+  const [row] = await system.sql<{ statements: number }>(
+    `SELECT coalesce(sum(calls), 0)::int AS statements FROM pg_stat_statements WHERE userid <> current_user::regrole`,
+  );
+  return {
+    statements: row?.statements ?? 0,
+    commands: system.redis === undefined ? null : await redisCommands(system.redis.url),
+  };
 }
 
 async function redisCommands(url: string): Promise<number> {

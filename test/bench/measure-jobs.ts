@@ -4,7 +4,10 @@ import { call, streamToEnd } from './http.js';
 import { cpuSeconds, peakRssMiB } from './process-usage.js';
 
 /** Four steps that cost nothing but the engine: one gate a phase. */
-const JOB = { name: 'bench', steps: PHASES.map((phase) => ({ key: phase.toLowerCase(), phase, type: 'GATE', condition: 'true' })) };
+const JOB = {
+  name: 'bench',
+  steps: PHASES.map((phase) => ({ key: phase.toLowerCase(), phase, type: 'GATE', condition: 'true' })),
+};
 
 const SUBMITTERS = 32;
 const LONE_JOBS = 100;
@@ -49,7 +52,9 @@ export async function measureJobs(system: BenchSystem, jobs: number): Promise<Jo
     eventsPerSecond: round((after.events - before.events) / seconds),
     verifiedJobs: await verified(system, ids),
     statementsPerJob: round((after.statements - before.statements) / jobs),
-    cpuSeconds: Object.fromEntries(Object.entries(cpu).map(([name, used]) => [name, round(used - (cpuBefore[name] ?? 0))])),
+    cpuSeconds: Object.fromEntries(
+      Object.entries(cpu).map(([name, used]) => [name, round(used - (cpuBefore[name] ?? 0))]),
+    ),
     peakRssMiB: eachProcess(system, peakRssMiB),
   };
 }
@@ -78,7 +83,9 @@ async function submitMany(system: BenchSystem, jobs: number): Promise<string[]> 
 
 async function allOver(system: BenchSystem): Promise<void> {
   for (;;) {
-    const [row] = await system.sql<{ open: boolean }>(`SELECT EXISTS (SELECT FROM runner_jobs WHERE status IN ('PENDING', 'QUEUED', 'RUNNING')) AS open`);
+    const [row] = await system.sql<{ open: boolean }>(
+      `SELECT EXISTS (SELECT FROM runner_jobs WHERE status IN ('PENDING', 'QUEUED', 'RUNNING')) AS open`,
+    );
     if (row?.open === false) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -89,7 +96,11 @@ async function verified(system: BenchSystem, ids: string[]): Promise<number> {
   const waiting = [...ids];
   const verify = async (): Promise<void> => {
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-      const report = await call<{ valid: boolean; fold: { matches: boolean } }>(system, 'GET', `/runner-jobs/${id}/verify`);
+      const report = await call<{ valid: boolean; fold: { matches: boolean } }>(
+        system,
+        'GET',
+        `/runner-jobs/${id}/verify`,
+      );
       if (report.valid && report.fold.matches) valid += 1;
     }
   };

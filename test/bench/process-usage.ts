@@ -10,7 +10,9 @@ export function cpuSeconds(pid: number): number {
 
 /** The largest resident set that any process of the tree has had, in MiB. */
 export function peakRssMiB(pid: number): number {
-  const peaks = treeOf(pid).map((member) => Number(/VmHWM:\s+(\d+) kB/.exec(read(`/proc/${member}/status`))?.[1] ?? 0) / 1024);
+  const peaks = treeOf(pid).map(
+    (member) => Number(/VmHWM:\s+(\d+) kB/.exec(read(`/proc/${member}/status`))?.[1] ?? 0) / 1024,
+  );
   return Math.round(Math.max(...peaks));
 }
 

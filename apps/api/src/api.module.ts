@@ -30,7 +30,14 @@ export class ApiModule {
         QueueModule.forRoot(queueConnection(config, 'runledger_api')),
         RunnerQueriesModule,
       ],
-      controllers: [MeController, RunnerJobsController, LedgerController, ResultsController, HealthController, MetricsController],
+      controllers: [
+        MeController,
+        RunnerJobsController,
+        LedgerController,
+        ResultsController,
+        HealthController,
+        MetricsController,
+      ],
       providers: [
         ApiKeys,
         HealthChecks,

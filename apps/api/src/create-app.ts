@@ -23,12 +23,17 @@ export async function createApp(config: Config, log: ProcessLog): Promise<NestFa
     genReqId: requestId,
     requestIdHeader: false,
     // A path that cannot be decoded names nothing.
-    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => sendProblem(reply.header('X-Request-Id', request.id), notFound()),
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(reply.header('X-Request-Id', request.id), notFound()),
   });
   const routes = new RouteTable();
   const fastify = adapter.getInstance<FastifyInstance>();
   routes.watch(fastify);
-  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.forRoot(config), adapter, { logger: log, abortOnError: false, bodyParser: false });
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.forRoot(config), adapter, {
+    logger: log,
+    abortOnError: false,
+    bodyParser: false,
+  });
   const metrics = app.get(Metrics);
   registerHooks(fastify, ({ id, method, path, route, status, milliseconds }) => {
     metrics.observeRequest(method, route ?? 'none', status, milliseconds / 1_000);
@@ -48,6 +53,12 @@ function setUpDocs(app: NestFastifyApplication): void {
     yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'Runledger API',
     customCss: '.swagger-ui .topbar { display: none }',
-    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, docExpansion: 'list', defaultModelsExpandDepth: 0, tryItOutEnabled: true },
+    swaggerOptions: {
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      docExpansion: 'list',
+      defaultModelsExpandDepth: 0,
+      tryItOutEnabled: true,
+    },
   });
 }

@@ -25,8 +25,11 @@ async function main(): Promise<void> {
 
 /** A database that answers but was never migrated would fail every request with a riddle. */
 async function requireDatabase(database: Database): Promise<void> {
-  const [found] = await database.query<{ migrated: boolean }>("SELECT to_regclass('public.runner_jobs') IS NOT NULL AS migrated");
-  if (found?.migrated !== true) throw new AppError('CONFIG_INVALID', 'the database has no tables yet: run `npm run db:migrate` first');
+  const [found] = await database.query<{ migrated: boolean }>(
+    "SELECT to_regclass('public.runner_jobs') IS NOT NULL AS migrated",
+  );
+  if (found?.migrated !== true)
+    throw new AppError('CONFIG_INVALID', 'the database has no tables yet: run `npm run db:migrate` first');
 }
 
 async function listen(app: NestFastifyApplication, { http: { host, port } }: Config): Promise<void> {
@@ -34,7 +37,11 @@ async function listen(app: NestFastifyApplication, { http: { host, port } }: Con
     await app.listen(port, host);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new AppError('PORT_IN_USE', `port ${port} on ${host} is taken: stop what listens there, or set PORT to another one`, { cause: error });
+      throw new AppError(
+        'PORT_IN_USE',
+        `port ${port} on ${host} is taken: stop what listens there, or set PORT to another one`,
+        { cause: error },
+      );
     }
     throw error;
   }
@@ -64,6 +71,8 @@ function stopInOrder(app: NestFastifyApplication, graceMs: number, log: ProcessL
 
 main().catch((error: unknown) => {
   // What a person can put right is one line; only a defect of ours shows its stack.
-  process.stderr.write(`${error instanceof AppError ? `runledger api: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`);
+  process.stderr.write(
+    `${error instanceof AppError ? `runledger api: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
+  );
   process.exit(1);
 });

@@ -17,11 +17,19 @@ async function main(): Promise<void> {
   const queues = parseQueueNames(values.queues);
   const config = loadConfig();
   const log = new ProcessLog('worker', config.log.level);
-  const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(config, queues), { logger: log, abortOnError: false });
+  const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(config, queues), {
+    logger: log,
+    abortOnError: false,
+  });
   stopInOrder(app, config, log);
   await app.get(RunnerService).start();
   await app.get(QueueWorkers).start(queues);
-  log.log({ msg: `serving queue ${queues.join(', ')}`, queues, concurrency: config.runner.concurrency, backend: config.redisUrl === undefined ? 'postgres' : 'redis' });
+  log.log({
+    msg: `serving queue ${queues.join(', ')}`,
+    queues,
+    concurrency: config.runner.concurrency,
+    backend: config.redisUrl === undefined ? 'postgres' : 'redis',
+  });
   process.stdout.write(`${JSON.stringify({ ready: true, queues })}\n`);
 }
 
@@ -50,6 +58,8 @@ function stopInOrder(app: INestApplicationContext, config: Config, log: ProcessL
 
 main().catch((error: unknown) => {
   // What a person can put right is one line; only a defect of ours shows its stack.
-  process.stderr.write(`${error instanceof AppError ? `runledger worker: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`);
+  process.stderr.write(
+    `${error instanceof AppError ? `runledger worker: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
+  );
   process.exit(1);
 });

@@ -19,7 +19,8 @@ export class RunnerService {
   async start(): Promise<void> {
     const unavailable = await this.sandbox.unavailable();
     if (unavailable !== null) this.logger.error(`commands cannot run on this host: ${unavailable}`);
-    if (this.sandbox.name === 'process') this.logger.warn('SANDBOX=process: commands run with all rights of this process and without isolation');
+    if (this.sandbox.name === 'process')
+      this.logger.warn('SANDBOX=process: commands run with all rights of this process and without isolation');
     await this.database.listen(SUBMITTED_CHANNEL, () => void this.admission.admitPending());
     this.reconciler.start();
     void this.admission.admitPending();

@@ -12,7 +12,11 @@ export class WorkerModule {
   static forRoot(config: Config, queues: readonly QueueName[]): DynamicModule {
     return {
       module: WorkerModule,
-      imports: [DatabaseModule.forRoot({ role: 'worker', database: config.database }), QueueModule.forRoot(queueConnection(config, 'runledger_worker')), RunnerWorkerModule.forRoot(config)],
+      imports: [
+        DatabaseModule.forRoot({ role: 'worker', database: config.database }),
+        QueueModule.forRoot(queueConnection(config, 'runledger_worker')),
+        RunnerWorkerModule.forRoot(config),
+      ],
       providers: queues.includes('runner') ? [runnerProcessor(config), RunnerService] : [],
     };
   }
@@ -21,7 +25,8 @@ export class WorkerModule {
 function runnerProcessor(config: Config) {
   return {
     provide: RunnerProcessor,
-    useFactory: (workers: QueueWorkers, runner: JobRunner) => new RunnerProcessor(workers, runner, { concurrency: config.runner.concurrency }),
+    useFactory: (workers: QueueWorkers, runner: JobRunner) =>
+      new RunnerProcessor(workers, runner, { concurrency: config.runner.concurrency }),
     inject: [QueueWorkers, JobRunner],
   };
 }

@@ -14,7 +14,9 @@ describe('loadConfig', () => {
 
   it('migrates with the runtime connection unless an owner is named', () => {
     expect(loadConfig({ DATABASE_URL: 'postgres://a/b' }).database.ownerUrl).toBe('postgres://a/b');
-    expect(loadConfig({ DATABASE_URL: 'postgres://a/b', DATABASE_OWNER_URL: 'postgres://o@a/b' }).database.ownerUrl).toBe('postgres://o@a/b');
+    expect(
+      loadConfig({ DATABASE_URL: 'postgres://a/b', DATABASE_OWNER_URL: 'postgres://o@a/b' }).database.ownerUrl,
+    ).toBe('postgres://o@a/b');
   });
 
   it('treats an empty value as absent', () => {
@@ -22,7 +24,13 @@ describe('loadConfig', () => {
   });
 
   it('names every wrong variable at once and repeats no password', () => {
-    const wrong = { PORT: '70000', SANDBOX: 'none', DATABASE_URL: 'mysql://u:hunter2@h/d', SANDBOX_READ_ONLY_PATHS: '/usr:relative', RUNNER_LEASE_MS: '6s' };
+    const wrong = {
+      PORT: '70000',
+      SANDBOX: 'none',
+      DATABASE_URL: 'mysql://u:hunter2@h/d',
+      SANDBOX_READ_ONLY_PATHS: '/usr:relative',
+      RUNNER_LEASE_MS: '6s',
+    };
     let caught: unknown;
     try {
       loadConfig(wrong);

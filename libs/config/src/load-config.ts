@@ -52,7 +52,11 @@ class EnvironmentReader {
     if (!value) return undefined;
     if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
       // The value itself is not repeated: it may hold a password.
-      this.problem(name, 'url', `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+      this.problem(
+        name,
+        'url',
+        `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+      );
     }
     return value;
   }
@@ -78,7 +82,8 @@ class EnvironmentReader {
   absolutePaths(name: string): string[] {
     const paths = (this.environment[name] ?? '').split(':').filter((path) => path !== '');
     for (const path of paths) {
-      if (!isAbsolute(path)) this.problem(name, 'absolutePath', `must hold absolute paths separated by ":", not "${path}"`);
+      if (!isAbsolute(path))
+        this.problem(name, 'absolutePath', `must hold absolute paths separated by ":", not "${path}"`);
     }
     return paths;
   }
@@ -86,7 +91,9 @@ class EnvironmentReader {
   refuseProblems(): void {
     if (this.problems.length === 0) return;
     const sentences = this.problems.map((problem) => `${problem.field} ${problem.message}`);
-    throw new AppError('CONFIG_INVALID', `the configuration is wrong: ${sentences.join('; ')}`, { fields: this.problems });
+    throw new AppError('CONFIG_INVALID', `the configuration is wrong: ${sentences.join('; ')}`, {
+      fields: this.problems,
+    });
   }
 
   private problem(field: string, rule: string, message: string): void {

@@ -3,7 +3,13 @@ import { pino, type Logger } from 'pino';
 import type { LogLevel } from './config.js';
 
 /** What Nest tells of its own start, route by route: for debugging only. */
-const BOOT_CONTEXTS = new Set<unknown>(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+const BOOT_CONTEXTS = new Set<unknown>([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
 
 /**
  * The log of a process: one JSON object a line on stderr, so that stdout stays free for what a program prints on purpose. It is Nest's
@@ -14,7 +20,16 @@ export class ProcessLog implements LoggerService {
 
   /** @param name the process's name in every line: `api`, `worker` */
   constructor(name: string, level: LogLevel) {
-    this.pino = pino({ name, level, base: { pid: process.pid, name }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, pino.destination(2));
+    this.pino = pino(
+      {
+        name,
+        level,
+        base: { pid: process.pid, name },
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      pino.destination(2),
+    );
   }
 
   log(message: unknown, ...rest: unknown[]): void {
@@ -46,7 +61,10 @@ export class ProcessLog implements LoggerService {
   private write(level: 'info' | 'warn' | 'error' | 'fatal' | 'debug', message: unknown, rest: unknown[]): void {
     const context = rest.at(-1);
     const stack = rest.length > 1 ? rest[0] : undefined;
-    const fields = { ...(typeof context === 'string' ? { context } : {}), ...(typeof stack === 'string' ? { stack } : {}) };
+    const fields = {
+      ...(typeof context === 'string' ? { context } : {}),
+      ...(typeof stack === 'string' ? { stack } : {}),
+    };
     if (message instanceof Error) this.pino[level]({ ...fields, stack: message.stack }, message.message);
     else if (typeof message === 'object' && message !== null) this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, String(message));

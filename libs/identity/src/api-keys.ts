@@ -51,13 +51,17 @@ export class ApiKeys {
   /** @throws AppError UNAUTHENTICATED when the secret is malformed, unknown, expired or revoked */
   async authenticate(secret: string): Promise<AuthenticatedKey> {
     if (!isWellFormedSecret(secret)) {
-      throw new AppError('UNAUTHENTICATED', 'This is not an API key: it was mistyped or cut. Keys look like `rl_live_` and 33 letters and digits.');
+      throw new AppError(
+        'UNAUTHENTICATED',
+        'This is not an API key: it was mistyped or cut. Keys look like `rl_live_` and 33 letters and digits.',
+      );
     }
     const row = await this.lookUps.run(hashSecret(secret));
     const now = Date.now();
     if (row === null) throw new AppError('UNAUTHENTICATED', 'This API key is not known here.');
     if (row.revoked_at !== null) throw new AppError('UNAUTHENTICATED', 'This API key was revoked.');
-    if (row.expires_at !== null && row.expires_at.getTime() <= now) throw new AppError('UNAUTHENTICATED', 'This API key has expired.');
+    if (row.expires_at !== null && row.expires_at.getTime() <= now)
+      throw new AppError('UNAUTHENTICATED', 'This API key has expired.');
     this.noteUse(row, now);
     return {
       keyId: row.id,
@@ -84,7 +88,9 @@ export class ApiKeys {
     if (now - noted < USE_NOTED_EVERY_MS) return;
     this.notedAt.set(row.id, now);
     this.database
-      .tenant(row.workspace_id, (client) => client.query('UPDATE api_keys SET last_used_at = now() WHERE id = $1', [row.id]))
+      .tenant(row.workspace_id, (client) =>
+        client.query('UPDATE api_keys SET last_used_at = now() WHERE id = $1', [row.id]),
+      )
       .catch((error: unknown) => this.logger.debug(`the use of key ${row.id} was not noted: ${messageOf(error)}`));
   }
 }

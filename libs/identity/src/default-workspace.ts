@@ -25,10 +25,15 @@ export async function ensureDefaultWorkspace(ownerUrl: string): Promise<DefaultW
       [newId(), 'default', SLUG],
     );
     const workspace = created.rows[0];
-    const key = workspace === undefined ? null : await createApiKey(client, { workspaceId: workspace.id, name: 'first key', scopes: ALL_SCOPES });
+    const key =
+      workspace === undefined
+        ? null
+        : await createApiKey(client, { workspaceId: workspace.id, name: 'first key', scopes: ALL_SCOPES });
     await client.query('COMMIT');
     if (workspace !== undefined) return { ...workspace, apiKey: key?.secret ?? null };
-    const found = await client.query<{ id: string; name: string }>('SELECT id, name FROM workspaces WHERE slug = $1', [SLUG]);
+    const found = await client.query<{ id: string; name: string }>('SELECT id, name FROM workspaces WHERE slug = $1', [
+      SLUG,
+    ]);
     const existing = found.rows[0];
     if (existing === undefined) throw new Error('the default workspace was neither created nor found');
     return { ...existing, apiKey: null };

@@ -32,7 +32,11 @@ const LONGEST_KILL_GRACE_MS = 5_000;
 export class RunnerWorkerModule {
   static forRoot(config: Config): DynamicModule {
     const workerId = `${hostname()}/${process.pid}/${newId().slice(-6)}`;
-    return { module: RunnerWorkerModule, providers: [...storage(config), ...executors(config), ...engine(config, workerId)], exports: [JobRunner, Admission, Reconciler, SANDBOX] };
+    return {
+      module: RunnerWorkerModule,
+      providers: [...storage(config), ...executors(config), ...engine(config, workerId)],
+      exports: [JobRunner, Admission, Reconciler, SANDBOX],
+    };
   }
 }
 
@@ -61,13 +65,15 @@ function executors(config: Config): Provider[] {
     },
     {
       provide: ArtifactExecutor,
-      useFactory: (database: Database, blobs: BlobStore, workdirs: Workdirs) => new ArtifactExecutor(database, blobs, workdirs),
+      useFactory: (database: Database, blobs: BlobStore, workdirs: Workdirs) =>
+        new ArtifactExecutor(database, blobs, workdirs),
       inject: [Database, BLOBS, Workdirs],
     },
     GateExecutor,
     {
       provide: ExecutorRegistry,
-      useFactory: (command: CommandExecutor, gate: GateExecutor, artifact: ArtifactExecutor) => new ExecutorRegistry([command, gate, artifact]),
+      useFactory: (command: CommandExecutor, gate: GateExecutor, artifact: ArtifactExecutor) =>
+        new ExecutorRegistry([command, gate, artifact]),
       inject: [CommandExecutor, GateExecutor, ArtifactExecutor],
     },
   ];
@@ -76,9 +82,17 @@ function executors(config: Config): Provider[] {
 function engine(config: Config, workerId: string): Provider[] {
   const { leaseMs, reconcileMs, handoverAfterMs } = config.runner;
   return [
-    { provide: JobStore, useFactory: (database: Database) => new JobStore(database, { owner: workerId, leaseMs }), inject: [Database] },
+    {
+      provide: JobStore,
+      useFactory: (database: Database) => new JobStore(database, { owner: workerId, leaseMs }),
+      inject: [Database],
+    },
     { provide: LeaseKeeper, useFactory: (store: JobStore) => new LeaseKeeper(store, leaseMs), inject: [JobStore] },
-    { provide: StepRunner, useFactory: (registry: ExecutorRegistry) => new StepRunner(registry), inject: [ExecutorRegistry] },
+    {
+      provide: StepRunner,
+      useFactory: (registry: ExecutorRegistry) => new StepRunner(registry),
+      inject: [ExecutorRegistry],
+    },
     {
       provide: JobRunner,
       useFactory: (store: JobStore, steps: StepRunner, leases: LeaseKeeper, queue: QueueProducer, workdirs: Workdirs) =>
@@ -87,13 +101,17 @@ function engine(config: Config, workerId: string): Provider[] {
     },
     {
       provide: Admission,
-      useFactory: (database: Database, store: JobStore, queue: QueueProducer) => new Admission(database, store, queue, workerId),
+      useFactory: (database: Database, store: JobStore, queue: QueueProducer) =>
+        new Admission(database, store, queue, workerId),
       inject: [Database, JobStore, QueueProducer],
     },
     {
       provide: Reconciler,
       useFactory: (database: Database, queue: QueueProducer, admission: Admission, workdirs: Workdirs) =>
-        new Reconciler(database, queue, admission, workdirs, { everyMs: reconcileMs, offerPatienceMs: OFFER_PATIENCE_MS }),
+        new Reconciler(database, queue, admission, workdirs, {
+          everyMs: reconcileMs,
+          offerPatienceMs: OFFER_PATIENCE_MS,
+        }),
       inject: [Database, QueueProducer, Admission, Workdirs],
     },
   ];

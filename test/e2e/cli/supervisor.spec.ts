@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
 
-const env = { SANDBOX: 'process' };
+const env = { SANDBOX: 'process', SHUTDOWN_GRACE_MS: '1000' };
 const GREETING = 'name: greeting\nsteps:\n  - { key: greet, type: COMMAND, run: echo hello }\n';
 
 /** Every process whose command line or environment names the folder: all of a system's do. */
@@ -36,7 +36,10 @@ function read(path: string): string {
 async function until(condition: () => boolean, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error('it did not come true in time');
+    if (Date.now() > deadline) {
+      const left = processesOf(dataDir).map((pid) => read(`/proc/${pid}/cmdline`).replaceAll('\0', ' '));
+      throw new Error(`it did not come true in time; processes: ${left.join('\n')}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -133,7 +136,6 @@ describe('runledger start', () => {
     const system = await startSystem({ dataDir, env });
     process.kill(Number(read(join(dataDir, 'postgres/data/postmaster.pid')).split('\n')[0]), 'SIGKILL');
     await until(() => system.log().includes('is back'), 60_000);
-    await until(() => processesOf(dataDir).length > 0, 1_000);
     const { code } = await cliFor(system)(['submit', '-', '--follow'], GREETING);
     expect(code).toBe(0);
     expect(await system.stop()).toBe(0);

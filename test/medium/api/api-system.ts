@@ -39,11 +39,22 @@ export interface ApiSystem {
 }
 
 /** @param through turns the database's URL into the one that the API is to use, such as that of a proxy */
-export async function startApi(environment: Record<string, string> = {}, through: (url: string) => Promise<string> = async (url) => url): Promise<ApiSystem> {
+export async function startApi(
+  environment: Record<string, string> = {},
+  through: (url: string) => Promise<string> = async (url) => url,
+): Promise<ApiSystem> {
   const database = await createTestDatabase();
   await migrateQueueSchema(database.ownerUrl);
   const dataDir = await mkdtemp(join(tmpdir(), 'runledger-api-'));
-  const configOf = (url: string): Config => loadConfig({ DATABASE_URL: url, DATA_DIR: dataDir, SANDBOX: 'process', LOG_LEVEL: 'silent', RUNNER_RECONCILE_MS: '200', ...environment });
+  const configOf = (url: string): Config =>
+    loadConfig({
+      DATABASE_URL: url,
+      DATA_DIR: dataDir,
+      SANDBOX: 'process',
+      LOG_LEVEL: 'silent',
+      RUNNER_RECONCILE_MS: '200',
+      ...environment,
+    });
   const config = configOf(await through(database.apiUrl));
   const app = await createApp(config, new ProcessLog('api', config.log.level));
   await app.listen(0, '127.0.0.1');
@@ -58,7 +69,11 @@ export async function startApi(environment: Record<string, string> = {}, through
     blobs: new LocalBlobStore(join(dataDir, 'blobs')),
     tenant: () => newTenant(database),
     keyWith: async (tenant, scopes, more = {}) =>
-      (await withOwner(database.ownerUrl, (client) => createApiKey(client, { workspaceId: tenant.workspaceId, name: 'another key', scopes, ...more }))).secret,
+      (
+        await withOwner(database.ownerUrl, (client) =>
+          createApiKey(client, { workspaceId: tenant.workspaceId, name: 'another key', scopes, ...more }),
+        )
+      ).secret,
     http: () => request(url),
     startWorker: async () => void stops.push(await startWorker(configOf(database.workerUrl))),
     close: async () => {
@@ -73,8 +88,15 @@ export async function startApi(environment: Record<string, string> = {}, through
 
 async function newTenant(database: TestDatabase): Promise<Tenant> {
   const workspace = await createWorkspace(database.ownerUrl, { name: 'Test', slug: `test-${newId()}` });
-  const key = await withOwner(database.ownerUrl, (client) => createApiKey(client, { workspaceId: workspace.id, name: 'test key', scopes: ALL_SCOPES }));
-  return { workspaceId: workspace.id, key: key.secret, keyId: key.id, jobs: `/v1/workspaces/${workspace.id}/runner-jobs` };
+  const key = await withOwner(database.ownerUrl, (client) =>
+    createApiKey(client, { workspaceId: workspace.id, name: 'test key', scopes: ALL_SCOPES }),
+  );
+  return {
+    workspaceId: workspace.id,
+    key: key.secret,
+    keyId: key.id,
+    jobs: `/v1/workspaces/${workspace.id}/runner-jobs`,
+  };
 }
 
 export const HELLO = {
@@ -86,15 +108,23 @@ export const HELLO = {
 };
 
 /** A job that no worker will touch. */
-export async function submit(api: ApiSystem, tenant: Tenant, definition: object = HELLO): Promise<{ id: string; steps: { id: string; key: string }[] }> {
+export async function submit(
+  api: ApiSystem,
+  tenant: Tenant,
+  definition: object = HELLO,
+): Promise<{ id: string; steps: { id: string; key: string }[] }> {
   const answer = await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).send(definition);
   if (answer.status !== 201) throw new Error(`not accepted: ${answer.text}`);
   return answer.body as { id: string; steps: { id: string; key: string }[] };
 }
 
 /** Asks until the job is over. */
-export async function finished(api: ApiSystem, tenant: Tenant, jobId: string): Promise<{ status: string; steps: { id: string; key: string }[] }> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
+export async function finished(
+  api: ApiSystem,
+  tenant: Tenant,
+  jobId: string,
+): Promise<{ status: string; steps: { id: string; key: string }[] }> {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
     const { body } = await api.http().get(`${tenant.jobs}/${jobId}`).auth(tenant.key, { type: 'bearer' });
     if (body.completedAt !== null) return body;
     await new Promise((resolve) => setTimeout(resolve, 25));

@@ -49,7 +49,13 @@ describe('who may ask', () => {
 
   it('tells a key what it is', async () => {
     const { body } = await get('/v1/me', ours.key).expect(200);
-    expect(body).toEqual({ workspaceId: ours.workspaceId, workspaceName: 'Test', keyId: ours.keyId, keyName: 'test key', scopes: ['jobs:read', 'jobs:write', 'admin'] });
+    expect(body).toEqual({
+      workspaceId: ours.workspaceId,
+      workspaceName: 'Test',
+      keyId: ours.keyId,
+      keyName: 'test key',
+      scopes: ['jobs:read', 'jobs:write', 'admin'],
+    });
   });
 
   it('403 names the scope that is missing', async () => {
@@ -65,10 +71,25 @@ describe('who may ask', () => {
   it("answers somebody else's ids, missing ids and nonsense with the same bytes", async () => {
     const job = await submit(api, theirs);
     const step = job.steps[0]?.id ?? '';
-    const suffixes = ['', '/steps', '/events', '/events/stream', '/verify', `/steps/${step}/transcript`, '/artifacts', `/artifacts/${newId()}/content`];
+    const suffixes = [
+      '',
+      '/steps',
+      '/events',
+      '/events/stream',
+      '/verify',
+      `/steps/${step}/transcript`,
+      '/artifacts',
+      `/artifacts/${newId()}/content`,
+    ];
     const bodies = new Set<string>();
     for (const suffix of suffixes) {
-      for (const path of [`${ours.jobs}/${job.id}`, `${theirs.jobs}/${job.id}`, `${ours.jobs}/${newId()}`, `${ours.jobs}/not-an-id`, `/v1/workspaces/nothing/runner-jobs/${job.id}`]) {
+      for (const path of [
+        `${ours.jobs}/${job.id}`,
+        `${theirs.jobs}/${job.id}`,
+        `${ours.jobs}/${newId()}`,
+        `${ours.jobs}/not-an-id`,
+        `/v1/workspaces/nothing/runner-jobs/${job.id}`,
+      ]) {
         const answer = await get(path + suffix, ours.key);
         expect([path + suffix, answer.status]).toEqual([path + suffix, 404]);
         bodies.add(answer.text);
@@ -88,9 +109,11 @@ describe('who may ask', () => {
 
   it('notes the use of a key, once a minute at most', async () => {
     const tenant = await api.tenant();
-    const lastUse = async (): Promise<unknown> => (await api.asOwner('SELECT last_used_at FROM api_keys WHERE id = $1', [tenant.keyId]))[0]?.['last_used_at'];
+    const lastUse = async (): Promise<unknown> =>
+      (await api.asOwner('SELECT last_used_at FROM api_keys WHERE id = $1', [tenant.keyId]))[0]?.['last_used_at'];
     await get('/v1/me', tenant.key);
-    for (const deadline = Date.now() + 5_000; (await lastUse()) === null && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const deadline = Date.now() + 5_000; (await lastUse()) === null && Date.now() < deadline;)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     const noted = await lastUse();
     expect(noted).toBeInstanceOf(Date);
     for (let count = 0; count < 20; count += 1) await get('/v1/me', tenant.key);

@@ -3,8 +3,14 @@ import { HELLO, startApi, type ApiSystem, type Tenant } from './api-system.js';
 import { openProxy, type TcpProxy } from './tcp-proxy.js';
 
 /** Asks until the readiness has this status. */
-async function readiness(api: ApiSystem, status: number): Promise<{ body: { checks: Record<string, { status: string; message?: string }> }; headers: Record<string, string> }> {
-  for (const deadline = Date.now() + 15_000; ; ) {
+async function readiness(
+  api: ApiSystem,
+  status: number,
+): Promise<{
+  body: { checks: Record<string, { status: string; message?: string }> };
+  headers: Record<string, string>;
+}> {
+  for (const deadline = Date.now() + 15_000; ;) {
     const answer = await api.http().get('/health/ready');
     if (answer.status === status) return answer;
     if (Date.now() > deadline) throw new Error(`/health/ready stays at ${answer.status}: ${answer.text}`);
@@ -29,7 +35,10 @@ describe('health, when the database goes away', () => {
   });
 
   it('turns red, answers 503 with Retry-After, and recovers by itself', async () => {
-    expect((await readiness(api, 200)).body).toEqual({ status: 'ok', checks: { database: { status: 'ok' }, queue: { status: 'ok' } } });
+    expect((await readiness(api, 200)).body).toEqual({
+      status: 'ok',
+      checks: { database: { status: 'ok' }, queue: { status: 'ok' } },
+    });
     await proxy.cut();
     const red = await readiness(api, 503);
     expect(red.headers['retry-after']).toBe('2');
@@ -37,8 +46,13 @@ describe('health, when the database goes away', () => {
     expect((await api.http().get('/health/live')).status).toBe(200);
     expect((await api.http().get('/metrics')).status).toBe(200);
     const refused = await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).send(HELLO);
-    expect([refused.status, refused.body.code, refused.headers['retry-after']]).toEqual([503, 'DATABASE_UNAVAILABLE', '2']);
-    for (const { text } of [refused, await api.http().get('/health/ready')]) expect(text).not.toMatch(/127\.0\.0\.1|ECONN/);
+    expect([refused.status, refused.body.code, refused.headers['retry-after']]).toEqual([
+      503,
+      'DATABASE_UNAVAILABLE',
+      '2',
+    ]);
+    for (const { text } of [refused, await api.http().get('/health/ready')])
+      expect(text).not.toMatch(/127\.0\.0\.1|ECONN/);
     await proxy.restore();
     await readiness(api, 200);
     expect((await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).send(HELLO)).status).toBe(201);
@@ -48,7 +62,9 @@ describe('health, when the database goes away', () => {
     await api.http().get(tenant.jobs).auth(tenant.key, { type: 'bearer' }).expect(200);
     const { text, headers } = await api.http().get('/metrics').expect(200);
     expect(headers['content-type']).toMatch(/^text\/plain/);
-    expect(text).toMatch(/runledger_http_request_duration_seconds_count\{method="GET",route="\/v1\/workspaces\/:workspaceId\/runner-jobs",status="200"\} [1-9]/);
+    expect(text).toMatch(
+      /runledger_http_request_duration_seconds_count\{method="GET",route="\/v1\/workspaces\/:workspaceId\/runner-jobs",status="200"\} [1-9]/,
+    );
     expect(text).toMatch(/runledger_jobs\{status="PENDING"\} 1\n/);
     expect(text).toMatch(/runledger_jobs\{status="RUNNING"\} 0\n/);
     expect(text).toMatch(/runledger_queue_messages\{queue="runner",state="waiting"\} 0\n/);
@@ -74,7 +90,10 @@ describeWithRedis('health, when Redis goes away', () => {
     const tenant = await api.tenant();
     await redis.kill();
     const red = await readiness(api, 503);
-    expect(red.body.checks).toEqual({ database: { status: 'ok' }, queue: { status: 'unavailable', message: expect.stringMatching(/queue/) } });
+    expect(red.body.checks).toEqual({
+      database: { status: 'ok' },
+      queue: { status: 'unavailable', message: expect.stringMatching(/queue/) },
+    });
     expect((await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).send(HELLO)).status).toBe(201);
     await redis.restart();
     await readiness(api, 200);
@@ -92,9 +111,18 @@ describe('the queue board', () => {
     const tenant = await api.tenant();
     const reader = await api.keyWith(tenant, ['jobs:read']);
     for (const path of ['/admin/queues', '/admin/queues/api/queues', '/admin/queues/static/js/nothing.js']) {
-      for (const request of [api.http().get(path), api.http().get(path).auth('me', 'nonsense'), api.http().get(path).auth('me', reader), api.http().get(path).auth(tenant.key, { type: 'bearer' })]) {
+      for (const request of [
+        api.http().get(path),
+        api.http().get(path).auth('me', 'nonsense'),
+        api.http().get(path).auth('me', reader),
+        api.http().get(path).auth(tenant.key, { type: 'bearer' }),
+      ]) {
         const refused = await request;
-        expect([path, refused.status, refused.headers['www-authenticate']]).toEqual([path, 401, 'Basic realm="runledger", charset="UTF-8"']);
+        expect([path, refused.status, refused.headers['www-authenticate']]).toEqual([
+          path,
+          401,
+          'Basic realm="runledger", charset="UTF-8"',
+        ]);
         expect(refused.headers['content-type']).toBe('application/problem+json; charset=utf-8');
       }
     }

@@ -42,8 +42,11 @@ describe('the description of the API', () => {
   afterAll(() => api.close());
 
   const operations = (): { where: string; path: string; method: string; operation: Operation }[] =>
-    Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => ({ where: `${method} ${path}`, path, method, operation })));
-  const validatorOf = (schema: object): ValidateFunction => ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"api#/components/')) as object);
+    Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, operation]) => ({ where: `${method} ${path}`, path, method, operation })),
+    );
+  const validatorOf = (schema: object): ValidateFunction =>
+    ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"api#/components/')) as object);
   const expectValid = (where: string, schema: object, value: unknown): void => {
     const validate = validatorOf(schema);
     validate(value);
@@ -52,7 +55,11 @@ describe('the description of the API', () => {
 
   it('is OpenAPI 3.1 and has every route', () => {
     expect(document.openapi).toBe('3.1.0');
-    expect(operations().map(({ where }) => where).sort()).toEqual([
+    expect(
+      operations()
+        .map(({ where }) => where)
+        .sort(),
+    ).toEqual([
       'get /health/live',
       'get /health/ready',
       'get /metrics',
@@ -75,19 +82,39 @@ describe('the description of the API', () => {
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { where, path, operation } of operations()) {
-      expect([where, operation]).toEqual([where, expect.objectContaining({ operationId: expect.stringMatching(/^[a-z]\w+$/), summary: expect.stringMatching(/\w/) })]);
+      expect([where, operation]).toEqual([
+        where,
+        expect.objectContaining({
+          operationId: expect.stringMatching(/^[a-z]\w+$/),
+          summary: expect.stringMatching(/\w/),
+        }),
+      ]);
       expect(tags).toEqual(expect.arrayContaining(operation.tags ?? ['no tag']));
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
-      expect([where, (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name)]).toEqual([where, inPath]);
-      for (const parameter of operation.parameters ?? []) expect([where, parameter]).toEqual([where, expect.objectContaining({ description: expect.stringMatching(/\w/), schema: expect.any(Object) })]);
+      expect([
+        where,
+        (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name),
+      ]).toEqual([where, inPath]);
+      for (const parameter of operation.parameters ?? [])
+        expect([where, parameter]).toEqual([
+          where,
+          expect.objectContaining({ description: expect.stringMatching(/\w/), schema: expect.any(Object) }),
+        ]);
       const statuses = Object.keys(operation.responses);
       expect([where, statuses.some((status) => status.startsWith('2'))]).toEqual([where, true]);
-      expect([where, statuses]).toEqual([where, expect.arrayContaining(path.startsWith('/v1/') ? ['401', '403', '500', '503'] : ['500'])]);
+      expect([where, statuses]).toEqual([
+        where,
+        expect.arrayContaining(path.startsWith('/v1/') ? ['401', '403', '500', '503'] : ['500']),
+      ]);
       expect([where, operation.security]).toEqual([where, path.startsWith('/v1/') ? [{ apiKey: [] }] : undefined]);
       for (const [status, response] of Object.entries(operation.responses)) {
         expect(response.description).toMatch(/\w/);
         if (Number(status) < 400 || path === '/health/ready') continue;
-        expect([where, status, response.content?.['application/problem+json']?.schema]).toEqual([where, status, { $ref: '#/components/schemas/Problem' }]);
+        expect([where, status, response.content?.['application/problem+json']?.schema]).toEqual([
+          where,
+          status,
+          { $ref: '#/components/schemas/Problem' },
+        ]);
       }
     }
   });
@@ -95,10 +122,16 @@ describe('the description of the API', () => {
   it('has examples that fit their schemas', () => {
     let count = 0;
     for (const { where, operation } of operations()) {
-      const contents = [operation.requestBody?.content, ...Object.values(operation.responses).map((response) => response.content)];
+      const contents = [
+        operation.requestBody?.content,
+        ...Object.values(operation.responses).map((response) => response.content),
+      ];
       for (const [type, media] of contents.flatMap((content) => Object.entries(content ?? {}))) {
         if (type === 'application/octet-stream') continue;
-        const examples = media.example === undefined ? Object.values(media.examples ?? {}).map((example) => example.value) : [media.example];
+        const examples =
+          media.example === undefined
+            ? Object.values(media.examples ?? {}).map((example) => example.value)
+            : [media.example];
         expect([where, type, examples.length > 0]).toEqual([where, type, true]);
         for (const example of examples) expectValid(`${where} ${type}`, media.schema ?? {}, example);
         count += examples.length;
@@ -112,7 +145,12 @@ describe('the description of the API', () => {
     expect(Object.values(content).flatMap((media) => Object.keys(media.examples ?? {}))).toHaveLength(3);
     for (const [type, media] of Object.entries(content)) {
       for (const { value } of Object.values(media.examples ?? {})) {
-        const answer = await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).set('content-type', type).send(type === 'application/json' ? JSON.stringify(value) : String(value));
+        const answer = await api
+          .http()
+          .post(tenant.jobs)
+          .auth(tenant.key, { type: 'bearer' })
+          .set('content-type', type)
+          .send(type === 'application/json' ? JSON.stringify(value) : String(value));
         expect([answer.status, answer.body.errors]).toEqual([201, undefined]);
         expect((await finished(api, tenant, answer.body.id)).status).toBe('COMPLETED');
       }
@@ -120,7 +158,10 @@ describe('the description of the API', () => {
   });
 
   it('describes the answers that are really given', async () => {
-    const job = await submit(api, tenant, { ...HELLO, steps: [...HELLO.steps, { key: 'fails', type: 'COMMAND', run: 'exit 3' }] });
+    const job = await submit(api, tenant, {
+      ...HELLO,
+      steps: [...HELLO.steps, { key: 'fails', type: 'COMMAND', run: 'exit 3' }],
+    });
     await finished(api, tenant, job.id);
     const own = `/v1/workspaces/{workspaceId}/runner-jobs`;
     const asked: [path: string, query?: string][] = [
@@ -164,7 +205,11 @@ describe('the description of the API', () => {
     const validate = validatorOf({ $ref: '#/components/schemas/JobDefinition' });
     for (const definition of wrong) {
       const answer = await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).send(definition);
-      expect([JSON.stringify(definition), validate(definition), answer.status]).toEqual([JSON.stringify(definition), false, 422]);
+      expect([JSON.stringify(definition), validate(definition), answer.status]).toEqual([
+        JSON.stringify(definition),
+        false,
+        422,
+      ]);
     }
   });
 
@@ -176,6 +221,7 @@ describe('the description of the API', () => {
   it('is shown as a page with its scripts and styles', async () => {
     const page = await api.http().get('/docs').expect(200);
     expect(page.text).toContain('<title>Runledger API</title>');
-    for (const [, path] of page.text.matchAll(/(?:src|href)="\.\/([^"]+)"/g)) expect([path, (await api.http().get(`/${path}`)).status]).toEqual([path, 200]);
+    for (const [, path] of page.text.matchAll(/(?:src|href)="\.\/([^"]+)"/g))
+      expect([path, (await api.http().get(`/${path}`)).status]).toEqual([path, 200]);
   });
 });

@@ -11,14 +11,19 @@ describe('requests and their answers', () => {
   afterAll(() => api.close());
 
   const get = (path: string) => api.http().get(path).auth(tenant.key, { type: 'bearer' });
-  const post = (body: string | object, type = 'application/json') => api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).set('content-type', type).send(body);
+  const post = (body: string | object, type = 'application/json') =>
+    api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).set('content-type', type).send(body);
 
   it('accepts a job and says where it is', async () => {
     const answer = await post(HELLO);
     expect(answer.status).toBe(201);
     expect(answer.headers['location']).toBe(`${tenant.jobs}/${answer.body.id}`);
     expect(answer.headers['etag']).toBe('"1"');
-    expect(answer.body).toMatchObject({ status: 'PENDING', createdBy: { type: 'api_key', id: tenant.keyId }, head: { seq: 1 } });
+    expect(answer.body).toMatchObject({
+      status: 'PENDING',
+      createdBy: { type: 'api_key', id: tenant.keyId },
+      head: { seq: 1 },
+    });
     const stored = await get(answer.headers['location'] ?? '');
     expect(stored.body).toEqual(answer.body);
     expect(stored.headers['etag']).toBe('"1"');
@@ -26,7 +31,10 @@ describe('requests and their answers', () => {
   });
 
   it('takes YAML too', async () => {
-    const answer = await post('name: from yaml\nsteps:\n  - key: ok\n    type: GATE\n    condition: "true"\n', 'application/yaml');
+    const answer = await post(
+      'name: from yaml\nsteps:\n  - key: ok\n    type: GATE\n    condition: "true"\n',
+      'application/yaml',
+    );
     expect([answer.status, answer.body.name]).toEqual([201, 'from yaml']);
   });
 
@@ -39,21 +47,44 @@ describe('requests and their answers', () => {
     ['a huge body', `"${'x'.repeat(1_100_000)}"`, 'application/json', 413, 'PAYLOAD_TOO_LARGE', /1 MiB/],
     ['no object', '[1]', 'application/json', 422, 'VALIDATION_FAILED', /./],
     ['null', 'null', 'application/json', 422, 'VALIDATION_FAILED', /./],
-    ['a deeply nested body', '['.repeat(200_000) + ']'.repeat(200_000), 'application/json', 422, 'VALIDATION_FAILED', /./],
+    [
+      'a deeply nested body',
+      '['.repeat(200_000) + ']'.repeat(200_000),
+      'application/json',
+      422,
+      'VALIDATION_FAILED',
+      /./,
+    ],
   ])('refuses %s', async (_, body, type, status, code, detail) => {
     const answer = await post(body, type);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
-    expect(answer.body).toMatchObject({ status, type: expect.stringMatching(/^urn:runledger:problem:/), title: expect.any(String) });
+    expect(answer.body).toMatchObject({
+      status,
+      type: expect.stringMatching(/^urn:runledger:problem:/),
+      title: expect.any(String),
+    });
     expect(answer.body.detail).toMatch(detail);
   });
 
   it('says of every broken rule which field and which rule', async () => {
-    const answer = await post({ name: '', colour: 'red', steps: [{ key: 'A', type: 'COMMAND', run: 'x' }, { key: 'g', type: 'GATE', condition: '1 +' }] });
+    const answer = await post({
+      name: '',
+      colour: 'red',
+      steps: [
+        { key: 'A', type: 'COMMAND', run: 'x' },
+        { key: 'g', type: 'GATE', condition: '1 +' },
+      ],
+    });
     expect(answer.status).toBe(422);
     const fields = answer.body.errors.map((error: { field: string }) => error.field);
     expect(fields).toEqual(expect.arrayContaining(['name', 'colour', 'steps[0].key', 'steps[1].condition']));
-    for (const error of answer.body.errors) expect(error).toEqual({ field: expect.any(String), rule: expect.stringMatching(/./), message: expect.stringMatching(/./) });
+    for (const error of answer.body.errors)
+      expect(error).toEqual({
+        field: expect.any(String),
+        rule: expect.stringMatching(/./),
+        message: expect.stringMatching(/./),
+      });
     expect((await get(tenant.jobs)).body.items.every((job: { name: string }) => job.name !== '')).toBe(true);
   });
 
@@ -61,18 +92,27 @@ describe('requests and their answers', () => {
     expect((await get('/v1/nothing')).body.code).toBe('NOT_FOUND');
     expect((await get('/%zz')).body.code).toBe('NOT_FOUND');
     const wrong = await api.http().delete(tenant.jobs).auth(tenant.key, { type: 'bearer' });
-    expect([wrong.status, wrong.body.code, wrong.headers['allow']]).toEqual([405, 'METHOD_NOT_ALLOWED', 'GET, HEAD, POST']);
+    expect([wrong.status, wrong.body.code, wrong.headers['allow']]).toEqual([
+      405,
+      'METHOD_NOT_ALLOWED',
+      'GET, HEAD, POST',
+    ]);
   });
 
-  it('gives every answer an id, the caller\'s own where it has a sane one', async () => {
+  it("gives every answer an id, the caller's own where it has a sane one", async () => {
     expect((await get('/v1/me').set('X-Request-Id', 'trace-1:a.b')).headers['x-request-id']).toBe('trace-1:a.b');
     expect((await get('/v1/nothing').set('X-Request-Id', 'trace-2')).headers['x-request-id']).toBe('trace-2');
-    for (const bad of ['a b', 'x'.repeat(129), '<script>']) expect((await get('/v1/me').set('X-Request-Id', bad)).headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    for (const bad of ['a b', 'x'.repeat(129), '<script>'])
+      expect((await get('/v1/me').set('X-Request-Id', bad)).headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   it('tells browsers to be careful', async () => {
     const { headers } = await get('/v1/me');
-    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'" });
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
   });
 
   describe('lists', () => {
@@ -130,7 +170,15 @@ describe('requests and their answers', () => {
     });
 
     it('bounds the other lists too', async () => {
-      for (const path of ['events?limit=501', 'artifacts?limit=201', 'events?cursor=!', 'artifacts?cursor=!', `steps/${newId()}/transcript?attempt=0`, 'events/stream?lastEventId=-1', 'events?order=desc']) {
+      for (const path of [
+        'events?limit=501',
+        'artifacts?limit=201',
+        'events?cursor=!',
+        'artifacts?cursor=!',
+        `steps/${newId()}/transcript?attempt=0`,
+        'events/stream?lastEventId=-1',
+        'events?order=desc',
+      ]) {
         expect((await get(`${tenant.jobs}/${ids[0]}/${path}`)).status).toBe(422);
       }
     });

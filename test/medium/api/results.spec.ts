@@ -39,14 +39,27 @@ describe('what jobs leave behind', () => {
 
     it('come in ranges of bytes', async () => {
       const part = await get(`/steps/${stepId('count')}/transcript`).set('range', 'bytes=1-2');
-      expect([part.status, part.text, part.headers['content-range'], part.headers['content-length']]).toEqual([206, 'é', 'bytes 1-2/14', '2']);
+      expect([part.status, part.text, part.headers['content-range'], part.headers['content-length']]).toEqual([
+        206,
+        'é',
+        'bytes 1-2/14',
+        '2',
+      ]);
       const outside = await get(`/steps/${stepId('count')}/transcript`).set('range', 'bytes=14-');
-      expect([outside.status, outside.body.code, outside.headers['content-range']]).toEqual([416, 'RANGE_NOT_SATISFIABLE', 'bytes */14']);
+      expect([outside.status, outside.body.code, outside.headers['content-range']]).toEqual([
+        416,
+        'RANGE_NOT_SATISFIABLE',
+        'bytes */14',
+      ]);
     });
 
     it('are not there for other attempts, other steps and other jobs', async () => {
       const other = await submit(api, tenant);
-      for (const path of [`/steps/${stepId('count')}/transcript?attempt=2`, `/steps/${stepId('enough')}/transcript`, `/steps/${other.steps[0]?.id}/transcript`]) {
+      for (const path of [
+        `/steps/${stepId('count')}/transcript?attempt=2`,
+        `/steps/${stepId('enough')}/transcript`,
+        `/steps/${other.steps[0]?.id}/transcript`,
+      ]) {
         expect((await get(path)).body.code).toBe('NOT_FOUND');
       }
     });
@@ -70,7 +83,13 @@ describe('what jobs leave behind', () => {
       for (const name of ['a', 'b', 'c']) ids.unshift(await add(`listed/${name}.html`));
       const first = await get('/artifacts?limit=2');
       expect(first.body.items.map((item: { id: string }) => item.id)).toEqual(ids.slice(0, 2));
-      expect(first.body.items[0]).toMatchObject({ path: 'listed/c.html', sizeBytes: BYTES.length, sha256: SHA256, mediaType: 'text/html', version: 1 });
+      expect(first.body.items[0]).toMatchObject({
+        path: 'listed/c.html',
+        sizeBytes: BYTES.length,
+        sha256: SHA256,
+        mediaType: 'text/html',
+        version: 1,
+      });
       const second = await get(`/artifacts?limit=2&cursor=${first.body.nextCursor}`);
       expect(second.body).toEqual({ items: [expect.objectContaining({ id: ids[2] })], nextCursor: null });
       expect(Object.keys(first.body.items[0])).not.toContain('blobKey');
@@ -100,7 +119,11 @@ describe('what jobs leave behind', () => {
       const lost = await add('lost.html');
       await api.blobs.delete(`${tenant.workspaceId}/artifacts/${lost}`);
       const answer = await get(`/artifacts/${lost}/content`);
-      expect([answer.status, answer.headers['content-type'], answer.headers['content-disposition']]).toEqual([404, 'application/problem+json; charset=utf-8', undefined]);
+      expect([answer.status, answer.headers['content-type'], answer.headers['content-disposition']]).toEqual([
+        404,
+        'application/problem+json; charset=utf-8',
+        undefined,
+      ]);
     });
   });
 
@@ -108,16 +131,31 @@ describe('what jobs leave behind', () => {
     it('holds for a finished job and for one that waits', async () => {
       const waiting = await submit(api, tenant);
       for (const id of [job.id, waiting.id]) {
-        const { body } = await api.http().get(`${tenant.jobs}/${id}/verify`).auth(tenant.key, { type: 'bearer' }).expect(200);
-        expect(body).toMatchObject({ jobId: id, valid: true, firstBad: null, fold: { matches: true, differences: [] } });
+        const { body } = await api
+          .http()
+          .get(`${tenant.jobs}/${id}/verify`)
+          .auth(tenant.key, { type: 'bearer' })
+          .expect(200);
+        expect(body).toMatchObject({
+          jobId: id,
+          valid: true,
+          firstBad: null,
+          fold: { matches: true, differences: [] },
+        });
         expect(body.head.seq).toBe(body.events);
       }
     });
 
     it.each([
       ["UPDATE runner_jobs SET name = 'forged' WHERE id = $1", 'job: name is "forged"'],
-      ["UPDATE job_steps SET outputs = '{\"lines\": \"99\"}' WHERE job_id = $1 AND key = 'count'", 'step "count": outputs is {"lines":"99"}'],
-      ["UPDATE job_steps SET status = 'SKIPPED' WHERE job_id = $1 AND key = 'enough'", 'step "enough": status is "SKIPPED"'],
+      [
+        'UPDATE job_steps SET outputs = \'{"lines": "99"}\' WHERE job_id = $1 AND key = \'count\'',
+        'step "count": outputs is {"lines":"99"}',
+      ],
+      [
+        "UPDATE job_steps SET status = 'SKIPPED' WHERE job_id = $1 AND key = 'enough'",
+        'step "enough": status is "SKIPPED"',
+      ],
     ])('finds rows that do not follow from the events: %s', async (forgery, difference) => {
       const forged = await submit(api, tenant);
       await finished(api, tenant, forged.id);

@@ -23,14 +23,21 @@ export interface SseClient {
 
 export async function follow(url: string, key: string, headers: Record<string, string> = {}): Promise<SseClient> {
   const leaving = new AbortController();
-  const response = await fetch(url, { headers: { authorization: `Bearer ${key}`, ...headers }, signal: leaving.signal });
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${key}`, ...headers },
+    signal: leaving.signal,
+  });
   const events: SseEvent[] = [];
   const comments: string[] = [];
   const waiting = new Set<() => void>();
   const client = { retryMs: undefined as number | undefined };
   const parser = createParser({
     onEvent: (message: EventSourceMessage) => {
-      events.push({ id: message.id, event: message.event ?? 'message', data: JSON.parse(message.data) as Record<string, unknown> });
+      events.push({
+        id: message.id,
+        event: message.event ?? 'message',
+        data: JSON.parse(message.data) as Record<string, unknown>,
+      });
       waiting.forEach((look) => look());
     },
     onComment: (comment) => comments.push(comment),
@@ -49,7 +56,10 @@ export async function follow(url: string, key: string, headers: Record<string, s
     ...{ status: response.status, headers: response.headers, events, comments, ended },
     until: (matches: (event: SseEvent) => boolean) =>
       new Promise<SseEvent>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`it did not come; what came: ${JSON.stringify(events.map((event) => event.event))}`)), 20_000);
+        const timer = setTimeout(
+          () => reject(new Error(`it did not come; what came: ${JSON.stringify(events.map((event) => event.event))}`)),
+          20_000,
+        );
         const look = (): void => {
           const found = events.find(matches);
           if (found === undefined) return;

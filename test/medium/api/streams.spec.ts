@@ -29,7 +29,11 @@ describe('following a job', () => {
   const stream = (jobId: string, headers: Record<string, string> = {}, query = ''): Promise<SseClient> =>
     follow(`${api.url}${tenant.jobs}/${jobId}/events/stream${query}`, tenant.key, headers);
   const get = (path: string) => api.http().get(path).auth(tenant.key, { type: 'bearer' });
-  const outputOf = (client: SseClient): string => client.events.filter((event) => event.event === 'output').map((event) => event.data['text']).join('');
+  const outputOf = (client: SseClient): string =>
+    client.events
+      .filter((event) => event.event === 'output')
+      .map((event) => event.data['text'])
+      .join('');
 
   /** A job whose command prints, waits until it is let go, and prints again. */
   const waitingJob = async (name: string): Promise<{ id: string; stepId: string; letGo: () => Promise<void> }> => {
@@ -44,15 +48,24 @@ describe('following a job', () => {
     await finished(api, tenant, job.id);
     const client = await stream(job.id);
     await client.ended;
-    expect([client.status, client.headers.get('content-type'), client.retryMs]).toEqual([200, 'text/event-stream; charset=utf-8', 3000]);
-    const told = client.events.filter((event) => event.id !== undefined && event.event !== 'output' && event.event !== 'stream.complete');
+    expect([client.status, client.headers.get('content-type'), client.retryMs]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+      3000,
+    ]);
+    const told = client.events.filter(
+      (event) => event.id !== undefined && event.event !== 'output' && event.event !== 'stream.complete',
+    );
     const { items } = (await get(`${tenant.jobs}/${job.id}/events?limit=500`)).body;
     expect(told.map((event) => event.data)).toEqual(items);
     expect(told.map((event) => event.event)).toEqual(items.map((item: { type: string }) => item.type));
     const names = client.events.map((event) => event.event);
     expect(names.indexOf('output')).toBe(names.indexOf('step.output') - 1);
     expect(outputOf(client)).toBe('héllo\nwörld\n');
-    expect(client.events.at(-1)).toMatchObject({ event: 'stream.complete', data: { status: 'COMPLETED', headSeq: items.length } });
+    expect(client.events.at(-1)).toMatchObject({
+      event: 'stream.complete',
+      data: { status: 'COMPLETED', headSeq: items.length },
+    });
   });
 
   it('goes on behind the last event that was seen, by header or by query', async () => {
@@ -68,13 +81,21 @@ describe('following a job', () => {
     const atTheEnd = await stream(job.id, { 'last-event-id': String(head) });
     await atTheEnd.ended;
     expect(atTheEnd.events.map((event) => event.event)).toEqual(['stream.complete']);
-    expect((await get(`${tenant.jobs}/${job.id}/events/stream`).set('last-event-id', 'abc')).body.errors[0].field).toBe('Last-Event-ID');
+    expect((await get(`${tenant.jobs}/${job.id}/events/stream`).set('last-event-id', 'abc')).body.errors[0].field).toBe(
+      'Last-Event-ID',
+    );
   });
 
   it('tells output while the step runs, and the transcript has it so far', async () => {
     const job = await waitingJob('live');
     const client = await stream(job.id);
-    expect((await client.until((event) => event.event === 'output')).data).toEqual({ stepId: job.stepId, stepKey: 'wait', attempt: 1, offset: 0, text: 'before ü\n' });
+    expect((await client.until((event) => event.event === 'output')).data).toEqual({
+      stepId: job.stepId,
+      stepKey: 'wait',
+      attempt: 1,
+      offset: 0,
+      text: 'before ü\n',
+    });
     const soFar = await get(`${tenant.jobs}/${job.id}/steps/${job.stepId}/transcript`);
     expect([soFar.status, soFar.text, soFar.headers['etag']]).toEqual([200, 'before ü\n', undefined]);
     const part = await get(`${tenant.jobs}/${job.id}/steps/${job.stepId}/transcript`).set('range', 'bytes=7-');
@@ -85,7 +106,10 @@ describe('following a job', () => {
     const outputs = client.events.filter((event) => event.event === 'output');
     expect(outputs.at(-1)?.data['offset']).toBe(Buffer.byteLength('before ü\n'));
     const stored = await get(`${tenant.jobs}/${job.id}/steps/${job.stepId}/transcript`);
-    expect([stored.text, stored.headers['etag']]).toEqual(['before ü\nafter\n', expect.stringMatching(/^"[0-9a-f]{64}"$/)]);
+    expect([stored.text, stored.headers['etag']]).toEqual([
+      'before ü\nafter\n',
+      expect.stringMatching(/^"[0-9a-f]{64}"$/),
+    ]);
   });
 
   it('keeps the connection while the database is away, and has missed nothing when it is back', async () => {
@@ -122,7 +146,7 @@ describe('following a job', () => {
 });
 
 async function until(holds: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !holds(); ) {
+  for (const deadline = Date.now() + 10_000; !holds();) {
     if (Date.now() > deadline) throw new Error('it did not become true');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

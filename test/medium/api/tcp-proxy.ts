@@ -17,12 +17,17 @@ export async function openProxy(target: string): Promise<TcpProxy> {
   const listen = async (port: number): Promise<Server> => {
     const server = createServer((near) => {
       const far = connect(Number(goal.port), goal.hostname);
-      for (const [one, other] of [[near, far], [far, near]] as const) {
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
         sockets.add(one);
-        one.on('error', () => undefined).on('close', () => {
-          sockets.delete(one);
-          other.destroy();
-        });
+        one
+          .on('error', () => undefined)
+          .on('close', () => {
+            sockets.delete(one);
+            other.destroy();
+          });
         one.pipe(other);
       }
     });
@@ -42,5 +47,10 @@ export async function openProxy(target: string): Promise<TcpProxy> {
   const url = new URL(target);
   url.hostname = '127.0.0.1';
   url.port = String(port);
-  return { url: url.href, cut, restore: async () => void (server = await listen(port)), close: async () => (server.listening ? cut() : undefined) };
+  return {
+    url: url.href,
+    cut,
+    restore: async () => void (server = await listen(port)),
+    close: async () => (server.listening ? cut() : undefined),
+  };
 }

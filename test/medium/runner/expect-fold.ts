@@ -3,14 +3,39 @@ import type { Finished } from './runner-system.js';
 /** The rows must be exactly what folding the events gives, column by column. */
 export function expectRowsEqualFold({ job, fold }: Finished): void {
   const { status, progressPercent, currentPhase, createdAt, queuedAt, startedAt, completedAt, updatedAt } = fold;
-  expect(job).toMatchObject({ status, progressPercent, currentPhase, createdAt, queuedAt, startedAt, completedAt, updatedAt });
+  expect(job).toMatchObject({
+    status,
+    progressPercent,
+    currentPhase,
+    createdAt,
+    queuedAt,
+    startedAt,
+    completedAt,
+    updatedAt,
+  });
   const { failedStepId, result, priority, kind, name, definition } = fold;
   expect(job).toMatchObject({ failedStepId, result, priority, kind, name, definition });
   expect(job.error).toEqual(fold.errorCode === null ? null : { code: fold.errorCode, message: fold.errorMessage });
   expect(job.steps).toHaveLength(fold.steps.length);
   fold.steps.forEach((step, index) => {
     const { id, ordinal, key, phase, type, attempt, outputs, skipReason, durationMs, tokensInput, tokensOutput } = step;
-    expect(job.steps[index]).toMatchObject({ id, ordinal, key, phase, type, attempt, outputs, skipReason, durationMs, tokensInput, tokensOutput });
-    expect(job.steps[index]).toMatchObject({ status: step.status, startedAt: step.startedAt, completedAt: step.completedAt });
+    expect(job.steps[index]).toMatchObject({
+      id,
+      ordinal,
+      key,
+      phase,
+      type,
+      attempt,
+      outputs,
+      skipReason,
+      durationMs,
+      tokensInput,
+      tokensOutput,
+    });
+    expect(job.steps[index]).toMatchObject({
+      status: step.status,
+      startedAt: step.startedAt,
+      completedAt: step.completedAt,
+    });
   });
 }

@@ -34,7 +34,9 @@ describe('what happens when a step fails', () => {
       ['sweep', 'FAILED', null],
       ['sweep-more', 'COMPLETED', null],
     ]);
-    expect(finished.events.filter((event) => event.type.startsWith('phase.')).map((event) => `${event.phase} ${event.type}`)).toEqual([
+    expect(
+      finished.events.filter((event) => event.type.startsWith('phase.')).map((event) => `${event.phase} ${event.type}`),
+    ).toEqual([
       ...['SETUP phase.skipped', 'EXECUTION phase.started', 'EXECUTION phase.failed', 'VALIDATION phase.skipped'],
       ...['CLEANUP phase.started', 'CLEANUP phase.failed'],
     ]);

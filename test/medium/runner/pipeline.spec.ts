@@ -15,8 +15,20 @@ const INVENTORY = {
       type: 'COMMAND',
       run: 'echo "$GREETING"; echo oops >&2; echo "files=$(ls out | wc -l)" >> "$RUNLEDGER_OUTPUT"; echo \'{"ratio": 0.5, "ok": true}\' >> "$RUNLEDGER_OUTPUT"',
     },
-    { key: 'enough', phase: 'VALIDATION', type: 'GATE', condition: 'int(steps.count.outputs.files) == 2 && steps.count.outputs.ok' },
-    { key: 'report', phase: 'VALIDATION', type: 'ARTIFACT', paths: ['out/*.txt'], artifactKind: 'report', logicalKey: 'listing' },
+    {
+      key: 'enough',
+      phase: 'VALIDATION',
+      type: 'GATE',
+      condition: 'int(steps.count.outputs.files) == 2 && steps.count.outputs.ok',
+    },
+    {
+      key: 'report',
+      phase: 'VALIDATION',
+      type: 'ARTIFACT',
+      paths: ['out/*.txt'],
+      artifactKind: 'report',
+      logicalKey: 'listing',
+    },
   ],
 };
 
@@ -44,18 +56,31 @@ describe('a job from submission to its end', () => {
     expect(finished.job.steps.map((step) => step.key)).toEqual(['files', 'count', 'enough', 'report', 'sweep']);
     expect(finished.job.progressPercent).toBe(100);
     const recordedHead = finished.job.head;
-    expect(verifyChain(finished.events, { jobId: finished.job.id, workspaceId: system.workspaceId, recordedHead })).toMatchObject({ valid: true });
+    expect(
+      verifyChain(finished.events, { jobId: finished.job.id, workspaceId: system.workspaceId, recordedHead }),
+    ).toMatchObject({ valid: true });
     expectRowsEqualFold(finished);
   });
 
   it('keeps the transcript and the artifacts under the digests that the ledger names', async () => {
     const finished = await system.run(INVENTORY);
-    const output = finished.events.find((event) => event.type === 'step.output' && event.stepId === finished.step('count').id);
+    const output = finished.events.find(
+      (event) => event.type === 'step.output' && event.stepId === finished.step('count').id,
+    );
     const transcript = await text(await system.blobs.get(String(output?.payload?.['ref'])));
     expect(transcript.split('\n').sort()).toEqual(['', 'hello', 'oops']);
     const artifact = finished.events.find((event) => event.type === 'artifact.created');
-    expect(artifact?.payload).toMatchObject({ kind: 'report', logicalKey: 'listing/out/a.txt', path: 'out/a.txt', sizeBytes: 4 });
-    expect(await text(await system.blobs.get(`${system.workspaceId}/artifacts/${String(artifact?.payload?.['artifactId'])}`))).toBe('one\n');
+    expect(artifact?.payload).toMatchObject({
+      kind: 'report',
+      logicalKey: 'listing/out/a.txt',
+      path: 'out/a.txt',
+      sizeBytes: 4,
+    });
+    expect(
+      await text(
+        await system.blobs.get(`${system.workspaceId}/artifacts/${String(artifact?.payload?.['artifactId'])}`),
+      ),
+    ).toBe('one\n');
   });
 
   it('counts the versions of an artifact up without gaps, however many jobs write it at once', async () => {
@@ -73,7 +98,14 @@ describe('a job from submission to its end', () => {
     const finished = await system.run({ name: 'environment', env: { A: 'from job', B: 'from job' }, steps });
     const output = finished.events.find((event) => event.type === 'step.output');
     const lines = (await text(await system.blobs.get(String(output?.payload?.['ref'])))).split('\n');
-    expect(lines).toEqual(expect.arrayContaining(['A=from job', 'B=from step', `RUNLEDGER_JOB_ID=${finished.job.id}`, 'RUNLEDGER_ATTEMPT=1']));
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'A=from job',
+        'B=from step',
+        `RUNLEDGER_JOB_ID=${finished.job.id}`,
+        'RUNLEDGER_ATTEMPT=1',
+      ]),
+    );
     expect(lines.filter((line) => line.startsWith('NODE_OPTIONS') || line.startsWith('DATABASE'))).toEqual([]);
   });
 
@@ -87,11 +119,18 @@ describe('a job from submission to its end', () => {
     });
     expect(finished.job.status).toBe('COMPLETED');
     const outputs = finished.events.filter((event) => event.type === 'step.output');
-    expect(await text(await system.blobs.get(String(outputs[1]?.payload?.['ref'])))).toBe('got: $(touch pwned); touch pwned\n');
+    expect(await text(await system.blobs.get(String(outputs[1]?.payload?.['ref'])))).toBe(
+      'got: $(touch pwned); touch pwned\n',
+    );
   });
 
   it('leaves no workdir behind', async () => {
-    const finished = await system.run({ name: 'tidy', steps: [{ key: 'here', type: 'COMMAND', run: 'touch something' }] });
-    await expect(readFile(`${system.dataDir}/workdirs/${finished.job.id}/something`)).rejects.toMatchObject({ code: 'ENOENT' });
+    const finished = await system.run({
+      name: 'tidy',
+      steps: [{ key: 'here', type: 'COMMAND', run: 'touch something' }],
+    });
+    await expect(readFile(`${system.dataDir}/workdirs/${finished.job.id}/something`)).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
   });
 });

@@ -51,7 +51,15 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
   const database = await createTestDatabase();
   await migrateQueueSchema(database.ownerUrl);
   const dataDir = await mkdtemp(join(tmpdir(), 'runledger-runner-'));
-  const configOf = (url: string): Config => loadConfig({ DATABASE_URL: url, DATA_DIR: dataDir, SANDBOX: 'process', LOG_LEVEL: 'silent', RUNNER_RECONCILE_MS: '200', ...environment });
+  const configOf = (url: string): Config =>
+    loadConfig({
+      DATABASE_URL: url,
+      DATA_DIR: dataDir,
+      SANDBOX: 'process',
+      LOG_LEVEL: 'silent',
+      RUNNER_RECONCILE_MS: '200',
+      ...environment,
+    });
   const api = await openApi(configOf(database.apiUrl));
   const workspaceId = await createWorkspace(database);
   const workers: RunningWorker[] = [];
@@ -62,7 +70,8 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
     return worker;
   };
   const submit = async (definition: unknown): Promise<string> =>
-    (await api.submitJob.submit(workspaceId, { type: 'api_key', id: newId() }, parseJobDefinition(definition))).state.id;
+    (await api.submitJob.submit(workspaceId, { type: 'api_key', id: newId() }, parseJobDefinition(definition))).state
+      .id;
   const finished = async (jobId: string): Promise<Finished> => {
     const job = await until(async () => {
       const found = await api.jobs.get(workspaceId, jobId);
@@ -71,12 +80,21 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
     return summarize(job, await api.events.page(workspaceId, jobId, 0, 5_000));
   };
   return {
-    ...{ database, workspaceId, dataDir, blobs: new LocalBlobStore(join(dataDir, 'blobs')), submit, finished, startWorker },
+    ...{
+      database,
+      workspaceId,
+      dataDir,
+      blobs: new LocalBlobStore(join(dataDir, 'blobs')),
+      submit,
+      finished,
+      startWorker,
+    },
     openStore: (lease) => {
       const opened = new Database({ url: database.workerUrl, role: 'worker', poolSize: 4 });
       return { store: new JobStore(opened, lease), close: () => opened.close() };
     },
-    sql: async (statement, values) => withOwner(database.ownerUrl, async (client) => (await client.query(statement, values)).rows),
+    sql: async (statement, values) =>
+      withOwner(database.ownerUrl, async (client) => (await client.query(statement, values)).rows),
     run: async (definition) => finished(await submit(definition)),
     close: async () => {
       await Promise.all(workers.map((worker) => worker.stop(0)));
@@ -88,9 +106,17 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
 }
 
 async function openApi(config: Config) {
-  const app = await NestFactory.createApplicationContext(DatabaseModule.forRoot({ role: 'api', database: config.database }), { logger: false });
+  const app = await NestFactory.createApplicationContext(
+    DatabaseModule.forRoot({ role: 'api', database: config.database }),
+    { logger: false },
+  );
   const database = app.get(Database);
-  return { submitJob: new SubmitJob(database), jobs: new JobQueries(database), events: new EventQueries(database), close: () => app.close() };
+  return {
+    submitJob: new SubmitJob(database),
+    jobs: new JobQueries(database),
+    events: new EventQueries(database),
+    close: () => app.close(),
+  };
 }
 
 async function openWorker(config: Config, serve: boolean): Promise<RunningWorker> {
@@ -110,7 +136,9 @@ async function openWorker(config: Config, serve: boolean): Promise<RunningWorker
 async function createWorkspace(database: TestDatabase): Promise<string> {
   const id = newId();
   const values = [id, 'Test', `test-${id}`];
-  await withOwner(database.ownerUrl, (client) => client.query('INSERT INTO workspaces (id, name, slug) VALUES ($1, $2, $3)', values));
+  await withOwner(database.ownerUrl, (client) =>
+    client.query('INSERT INTO workspaces (id, name, slug) VALUES ($1, $2, $3)', values),
+  );
   return id;
 }
 

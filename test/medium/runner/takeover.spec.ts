@@ -4,7 +4,8 @@ import { HeldJob } from '../../../libs/runner/src/engine/held-job.js';
 import { expectRowsEqualFold } from './expect-fold.js';
 import { startRunnerSystem, until, type Finished, type RunnerSystem } from './runner-system.js';
 
-const SLOW_AT_FIRST = 'if [ "$RUNLEDGER_ATTEMPT" = 1 ]; then sleep 60; fi; echo "attempt=$RUNLEDGER_ATTEMPT" >> "$RUNLEDGER_OUTPUT"';
+const SLOW_AT_FIRST =
+  'if [ "$RUNLEDGER_ATTEMPT" = 1 ]; then sleep 60; fi; echo "attempt=$RUNLEDGER_ATTEMPT" >> "$RUNLEDGER_OUTPUT"';
 const slowJob = (run: string): object => ({
   name: 'slow',
   steps: [
@@ -23,11 +24,16 @@ describe('a job whose worker goes away', () => {
 
   const expectWhole = (finished: Finished): void => {
     const recordedHead = finished.job.head;
-    expect(verifyChain(finished.events, { jobId: finished.job.id, workspaceId: system.workspaceId, recordedHead })).toMatchObject({ valid: true });
+    expect(
+      verifyChain(finished.events, { jobId: finished.job.id, workspaceId: system.workspaceId, recordedHead }),
+    ).toMatchObject({ valid: true });
     expectRowsEqualFold(finished);
   };
   const started = (jobId: string): Promise<unknown> =>
-    until(async () => (await system.sql(`SELECT 1 FROM job_steps WHERE job_id = $1 AND status = 'RUNNING'`, [jobId]))[0] ?? null);
+    until(
+      async () =>
+        (await system.sql(`SELECT 1 FROM job_steps WHERE job_id = $1 AND status = 'RUNNING'`, [jobId]))[0] ?? null,
+    );
 
   it('is interrupted by an orderly stop after the grace period, and finished by the next worker', async () => {
     const first = await system.startWorker();
@@ -42,7 +48,9 @@ describe('a job whose worker goes away', () => {
     expect(finished.job.status).toBe('COMPLETED');
     expect(finished.step('slow')).toMatchObject({ attempt: 2, outputs: { attempt: '2' } });
     expect(finished.types.filter((type) => type === 'step.retrying')).toHaveLength(1);
-    expect(await system.sql('SELECT attempt, status FROM sandbox_jobs WHERE job_id = $1 ORDER BY attempt', [jobId])).toEqual([
+    expect(
+      await system.sql('SELECT attempt, status FROM sandbox_jobs WHERE job_id = $1 ORDER BY attempt', [jobId]),
+    ).toEqual([
       { attempt: 1, status: 'failed' },
       { attempt: 2, status: 'succeeded' },
     ]);
@@ -90,12 +98,19 @@ describe('a job whose worker goes away', () => {
 
   it('goes to one of twenty who claim it at once', async () => {
     const { store, close } = system.openStore({ owner: 'one of many', leaseMs: 60_000 });
-    const others = Array.from({ length: 4 }, (_, index) => system.openStore({ owner: `other ${index}`, leaseMs: 60_000 }));
+    const others = Array.from({ length: 4 }, (_, index) =>
+      system.openStore({ owner: `other ${index}`, leaseMs: 60_000 }),
+    );
     const idle = await system.startWorker({ serve: false });
     const jobId = await system.submit(slowJob('true'));
-    await until(async () => (await system.sql(`SELECT 1 FROM runner_jobs WHERE id = $1 AND status = 'QUEUED'`, [jobId]))[0] ?? null);
+    await until(
+      async () =>
+        (await system.sql(`SELECT 1 FROM runner_jobs WHERE id = $1 AND status = 'QUEUED'`, [jobId]))[0] ?? null,
+    );
     const stores = [store, ...others.map((other) => other.store)];
-    const claims = await Promise.all(Array.from({ length: 20 }, (_, index) => stores[index % stores.length]?.claim(jobId)));
+    const claims = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => stores[index % stores.length]?.claim(jobId)),
+    );
     expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
     await idle.stop();
     await Promise.all([close(), ...others.map((other) => other.close())]);
@@ -110,7 +125,10 @@ describe('a job whose worker goes away', () => {
   it('is offered again when the queue has lost it', async () => {
     const idle = await system.startWorker({ serve: false });
     const jobId = await system.submit(slowJob('true'));
-    await until(async () => (await system.sql(`SELECT 1 FROM runner_jobs WHERE id = $1 AND status = 'QUEUED'`, [jobId]))[0] ?? null);
+    await until(
+      async () =>
+        (await system.sql(`SELECT 1 FROM runner_jobs WHERE id = $1 AND status = 'QUEUED'`, [jobId]))[0] ?? null,
+    );
     await until(async () => (await emptyQueue(system)) || null);
     await system.startWorker();
     const finished = await system.finished(jobId);
@@ -127,8 +145,13 @@ describe('phases as messages of their own', () => {
     const system = await startRunnerSystem({ RUNNER_HANDOVER_AFTER_MS: '0' });
     await system.startWorker();
     const gate = (key: string, phase: string): object => ({ key, phase, type: 'GATE', condition: 'true' });
-    const finished = await system.run({ name: 'handed over', steps: [gate('a', 'SETUP'), gate('b', 'EXECUTION'), gate('c', 'VALIDATION'), gate('d', 'CLEANUP')] });
-    expect(finished.events.filter((event) => event.type === 'phase.started').map((event) => event.payload?.['epoch'])).toEqual([1, 2, 3, 4]);
+    const finished = await system.run({
+      name: 'handed over',
+      steps: [gate('a', 'SETUP'), gate('b', 'EXECUTION'), gate('c', 'VALIDATION'), gate('d', 'CLEANUP')],
+    });
+    expect(
+      finished.events.filter((event) => event.type === 'phase.started').map((event) => event.payload?.['epoch']),
+    ).toEqual([1, 2, 3, 4]);
     expectRowsEqualFold(finished);
     await system.close();
   }, 30_000);
@@ -137,15 +160,24 @@ describe('phases as messages of their own', () => {
     const system = await startRunnerSystem({ RUNNER_HANDOVER_AFTER_MS: '60000' });
     await system.startWorker();
     const finished = await system.run(slowJob('true'));
-    expect(finished.events.filter((event) => event.type === 'phase.started').map((event) => event.payload?.['epoch'])).toEqual([1, 1]);
+    expect(
+      finished.events.filter((event) => event.type === 'phase.started').map((event) => event.payload?.['epoch']),
+    ).toEqual([1, 1]);
     await system.close();
   }, 30_000);
 });
 
 /** Throws away every message, as a FLUSHALL would. @returns how many there were */
 async function emptyQueue(system: RunnerSystem): Promise<number> {
-  const tables = await system.sql(`SELECT table_name FROM information_schema.tables WHERE table_schema = 'bullmq' AND table_name LIKE '%job%' AND table_type = 'BASE TABLE'`);
+  const tables = await system.sql(
+    `SELECT table_name FROM information_schema.tables WHERE table_schema = 'bullmq' AND table_name LIKE '%job%' AND table_type = 'BASE TABLE'`,
+  );
   let removed = 0;
-  for (const { table_name } of tables) removed += (await system.sql(`WITH gone AS (DELETE FROM bullmq."${String(table_name)}" RETURNING 1) SELECT count(*)::int AS n FROM gone`))[0]?.['n'] as number;
+  for (const { table_name } of tables)
+    removed += (
+      await system.sql(
+        `WITH gone AS (DELETE FROM bullmq."${String(table_name)}" RETURNING 1) SELECT count(*)::int AS n FROM gone`,
+      )
+    )[0]?.['n'] as number;
   return removed;
 }

@@ -13,17 +13,26 @@ const PATH = '/admin/queues';
 export function registerQueueBoard(fastify: FastifyInstance, queue: QueueProducer, keys: ApiKeys): void {
   const board = new BoardAdapter();
   board.setBasePath(PATH);
-  createBullBoard({ queues: boardAdapters(queue), serverAdapter: board, options: { uiConfig: { boardTitle: 'Runledger queues' } } });
+  createBullBoard({
+    queues: boardAdapters(queue),
+    serverAdapter: board,
+    options: { uiConfig: { boardTitle: 'Runledger queues' } },
+  });
   void fastify.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => requireAdmin(keys, request, reply));
     await scope.register(board.registerPlugin(), { prefix: PATH });
   });
 }
 
-async function requireAdmin(keys: ApiKeys, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+async function requireAdmin(
+  keys: ApiKeys,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
   try {
     const caller = await keys.authenticate(basicPassword(request.headers.authorization));
-    if (!caller.scopes.includes('admin')) throw new AppError('UNAUTHENTICATED', 'This API key lacks the scope "admin".');
+    if (!caller.scopes.includes('admin'))
+      throw new AppError('UNAUTHENTICATED', 'This API key lacks the scope "admin".');
     return undefined;
   } catch (thrown) {
     const error = toAppError(thrown);
@@ -36,6 +45,10 @@ async function requireAdmin(keys: ApiKeys, request: FastifyRequest, reply: Fasti
 function basicPassword(header: string | undefined): string {
   const encoded = /^basic +([A-Za-z0-9+/=]+) *$/i.exec(header ?? '')?.[1];
   const [, password] = /^[^:]*:(.*)$/s.exec(Buffer.from(encoded ?? '', 'base64').toString('utf8')) ?? [];
-  if (password === undefined) throw new AppError('UNAUTHENTICATED', 'Log in with any user name and an API key with the scope "admin" as the password.');
+  if (password === undefined)
+    throw new AppError(
+      'UNAUTHENTICATED',
+      'Log in with any user name and an API key with the scope "admin" as the password.',
+    );
   return password;
 }

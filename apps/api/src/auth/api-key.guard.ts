@@ -1,4 +1,11 @@
-import { Injectable, SetMetadata, UseGuards, applyDecorators, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  Injectable,
+  SetMetadata,
+  UseGuards,
+  applyDecorators,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { ApiKeys, type Scope } from '#identity';
@@ -21,7 +28,8 @@ export class ApiKeyGuard implements CanActivate {
     const { workspaceId } = request.params;
     if (workspaceId !== undefined && workspaceId !== caller.workspaceId) throw notFound();
     const scope = this.reflector.get<Scope | null>(SCOPE, context.getHandler());
-    if (scope !== null && !caller.scopes.includes(scope)) throw new AppError('FORBIDDEN', `This API key lacks the scope "${scope}".`);
+    if (scope !== null && !caller.scopes.includes(scope))
+      throw new AppError('FORBIDDEN', `This API key lacks the scope "${scope}".`);
     request.caller = caller;
     return true;
   }
@@ -35,6 +43,7 @@ export function RequiresKey(scope: Scope | null): MethodDecorator {
 /** RFC 6750; the scheme is case-insensitive. */
 function bearerOf(header: string | undefined): string {
   const token = /^bearer +(\S+) *$/i.exec(header ?? '')?.[1];
-  if (token === undefined) throw new AppError('UNAUTHENTICATED', 'Send an API key: `Authorization: Bearer rl_live_...`.');
+  if (token === undefined)
+    throw new AppError('UNAUTHENTICATED', 'Send an API key: `Authorization: Bearer rl_live_...`.');
   return token;
 }

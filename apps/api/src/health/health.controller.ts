@@ -4,7 +4,10 @@ import { Operation, json } from '../openapi/operation.decorator.js';
 import { HealthChecks, type Health } from './health.js';
 
 const OK = { status: 'ok', checks: { database: { status: 'ok' }, queue: { status: 'ok' } } };
-const RED = { status: 'unavailable', checks: { database: { status: 'ok' }, queue: { status: 'unavailable', message: 'the queue does not answer' } } };
+const RED = {
+  status: 'unavailable',
+  checks: { database: { status: 'ok' }, queue: { status: 'unavailable', message: 'the queue does not answer' } },
+};
 
 @Controller('health')
 export class HealthController {
@@ -30,7 +33,10 @@ export class HealthController {
     secured: false,
     summary: 'Can the process work?',
     description: 'Asks the database and the queue: send no traffic while this is red. It turns green by itself.',
-    responses: { 200: json('Health', 'It can.', OK), 503: json('Health', 'It cannot, and why.', RED, { 'Retry-After': 'Seconds.' }) },
+    responses: {
+      200: json('Health', 'It can.', OK),
+      503: json('Health', 'It cannot, and why.', RED, { 'Retry-After': 'Seconds.' }),
+    },
   })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Health> {
     const health = await this.checks.check();

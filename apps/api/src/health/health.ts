@@ -25,7 +25,10 @@ export class HealthChecks {
   ) {}
 
   async check(): Promise<Health> {
-    const [database, queue] = await Promise.all([outcome('database', this.database.ping()), outcome('queue', this.queue.ping())]);
+    const [database, queue] = await Promise.all([
+      outcome('database', this.database.ping()),
+      outcome('queue', this.queue.ping()),
+    ]);
     const status = database.status === 'ok' && queue.status === 'ok' ? 'ok' : 'unavailable';
     return { status, checks: { database, queue } };
   }

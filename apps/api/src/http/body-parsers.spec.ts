@@ -29,7 +29,12 @@ describe('reading a body', () => {
 
   it('refuses a YAML bomb', () => {
     const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
-    for (let level = 1; level < 9; level += 1) lines.push(`a${level}: &a${level} [${Array(10).fill(`*a${level - 1}`).join(', ')}]`);
+    for (let level = 1; level < 9; level += 1)
+      lines.push(
+        `a${level}: &a${level} [${Array(10)
+          .fill(`*a${level - 1}`)
+          .join(', ')}]`,
+      );
     expect(problemOf(() => parseYamlBody(lines.join('\n'))).code).toBe('MALFORMED_BODY');
   });
 

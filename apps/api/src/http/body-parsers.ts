@@ -23,7 +23,11 @@ export class UnreadBody {
 export function registerBodyParsers(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   const accept = (types: string[], read: (text: string) => unknown): void =>
-    fastify.addContentTypeParser(types, { parseAs: 'string' }, async (_request: unknown, body: string) => new UnreadBody(body, read));
+    fastify.addContentTypeParser(
+      types,
+      { parseAs: 'string' },
+      async (_request: unknown, body: string) => new UnreadBody(body, read),
+    );
   accept(['application/json'], parseJsonBody);
   accept(['application/yaml', 'application/x-yaml', 'text/yaml'], parseYamlBody);
 }

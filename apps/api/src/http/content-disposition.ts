@@ -3,6 +3,9 @@ export function attachment(path: string): string {
   const name = path.split('/').at(-1) || 'artifact';
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
   // encodeURIComponent leaves four characters alone that RFC 5987 does not allow.
-  const encoded = encodeURIComponent(name.replace(/\p{Surrogate}/gu, '_')).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  const encoded = encodeURIComponent(name.replace(/\p{Surrogate}/gu, '_')).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`;
 }

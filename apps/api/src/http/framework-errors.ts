@@ -28,7 +28,11 @@ function fromStatus(status: number, message: string, cause: unknown): AppError {
     case 413:
       return new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this server takes (1 MiB).', { cause });
     case 415:
-      return new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json or application/yaml, and say so in Content-Type.', { cause });
+      return new AppError(
+        'UNSUPPORTED_MEDIA_TYPE',
+        'Send the body as application/json or application/yaml, and say so in Content-Type.',
+        { cause },
+      );
     case 416:
       return new AppError('RANGE_NOT_SATISFIABLE', message, { cause });
     case 503:

@@ -20,7 +20,8 @@ const HEADERS = {
 /** Answers of the API are data: nothing in them may ever run. */
 const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'";
 /** The two pages bring their own scripts, and style themselves inline. */
-const PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; frame-ancestors 'none'";
+const PAGE_POLICY =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; frame-ancestors 'none'";
 
 export interface RequestRecord {
   id: string;
@@ -37,12 +38,22 @@ export function registerHooks(fastify: FastifyInstance, onAnswered: (record: Req
   fastify.decorateRequest('caller', null);
   fastify.addHook('onRequest', (request, reply, done) => {
     const page = request.url.startsWith('/docs') || request.url.startsWith('/admin/');
-    reply.headers(HEADERS).header('X-Request-Id', request.id).header('Content-Security-Policy', page ? PAGE_POLICY : DATA_POLICY);
+    reply
+      .headers(HEADERS)
+      .header('X-Request-Id', request.id)
+      .header('Content-Security-Policy', page ? PAGE_POLICY : DATA_POLICY);
     done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const { id, method, url, routeOptions } = request;
-    onAnswered({ id, method, path: url.split('?')[0] ?? url, route: routeOptions.url, status: reply.statusCode, milliseconds: reply.elapsedTime });
+    onAnswered({
+      id,
+      method,
+      path: url.split('?')[0] ?? url,
+      route: routeOptions.url,
+      status: reply.statusCode,
+      milliseconds: reply.elapsedTime,
+    });
     done();
   });
 }

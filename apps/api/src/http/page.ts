@@ -7,7 +7,11 @@ export interface Page<Item> {
 }
 
 /** Reads one item more than asked for: whether there is a next page is known without a second query. */
-export async function page<Item>(limit: number, read: (count: number) => Promise<Item[]>, cursorOf: (item: Item) => string | number): Promise<Page<Item>> {
+export async function page<Item>(
+  limit: number,
+  read: (count: number) => Promise<Item[]>,
+  cursorOf: (item: Item) => string | number,
+): Promise<Page<Item>> {
   const items = await read(limit + 1);
   if (items.length <= limit) return { items, nextCursor: null };
   const kept = items.slice(0, limit);

@@ -13,7 +13,7 @@ export interface Problem {
 
 /** What the database or the queue said names hosts and ports: that is for the log. */
 const UNAVAILABLE_DETAIL = 'This server cannot reach a part of itself at present. Try again in a moment.';
-const INTERNAL_DETAIL = 'Something went wrong on the server. Its log has more under this answer\'s X-Request-Id.';
+const INTERNAL_DETAIL = "Something went wrong on the server. Its log has more under this answer's X-Request-Id.";
 
 /**
  * The answer to an error. There is no `instance`: what is not yours and what does not exist must get the same bytes. What the server is
@@ -44,5 +44,7 @@ export function notFound(): AppError {
 
 /** A broken rule of one query or path parameter. */
 export function invalidParameter(field: string, rule: string, message: string): AppError {
-  return new AppError('VALIDATION_FAILED', `${field} ${message}`, { fields: [{ field, rule, message: `${field} ${message}` }] });
+  return new AppError('VALIDATION_FAILED', `${field} ${message}`, {
+    fields: [{ field, rule, message: `${field} ${message}` }],
+  });
 }

@@ -25,7 +25,14 @@ describe('reading query parameters', () => {
 
   it('names every wrong parameter at once', () => {
     const error = refusal(() => {
-      const read = new QueryReader({ limit: '201', status: 'running', kind: 'x', stauts: 'A', cursor: 'nonsense!', attempt: ['1', '2'] });
+      const read = new QueryReader({
+        limit: '201',
+        status: 'running',
+        kind: 'x',
+        stauts: 'A',
+        cursor: 'nonsense!',
+        attempt: ['1', '2'],
+      });
       read.integer('limit', 50, 1, 200);
       read.choice('status', ['RUNNING']);
       read.matching('kind', /^[A-Z]+$/);
@@ -51,9 +58,12 @@ describe('reading query parameters', () => {
     expect(refusal(() => read.done()).fields[0]?.rule).toBe('range');
   });
 
-  it.each(['MQ==', 'Mg', '', '!!', Buffer.from("1' OR '1'='1").toString('base64url'), cursorAfter(5)])('refuses %j as an id cursor', (cursor) => {
-    const read = new QueryReader({ cursor });
-    read.idCursor();
-    expect(refusal(() => read.done()).fields[0]?.rule).toBe('cursor');
-  });
+  it.each(['MQ==', 'Mg', '', '!!', Buffer.from("1' OR '1'='1").toString('base64url'), cursorAfter(5)])(
+    'refuses %j as an id cursor',
+    (cursor) => {
+      const read = new QueryReader({ cursor });
+      read.idCursor();
+      expect(refusal(() => read.done()).fields[0]?.rule).toBe('cursor');
+    },
+  );
 });

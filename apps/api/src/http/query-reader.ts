@@ -49,9 +49,12 @@ export class QueryReader {
 
   /** @throws AppError VALIDATION_FAILED naming every parameter that breaks a rule */
   done(): void {
-    for (const name of Object.keys(this.query)) if (!this.known.has(name)) this.broken(name, 'unknown', 'is not a parameter of this operation');
+    for (const name of Object.keys(this.query))
+      if (!this.known.has(name)) this.broken(name, 'unknown', 'is not a parameter of this operation');
     if (this.errors.length === 0) return;
-    throw new AppError('VALIDATION_FAILED', this.errors.map((error) => error.message).join('; '), { fields: this.errors });
+    throw new AppError('VALIDATION_FAILED', this.errors.map((error) => error.message).join('; '), {
+      fields: this.errors,
+    });
   }
 
   private cursor<Value>(name: string, decode: (text: string) => Value | null): Value | null {
@@ -60,7 +63,8 @@ export class QueryReader {
     const text = Buffer.from(value, 'base64url').toString('utf8');
     // Decoding forgives everything: only what encodes back to the same text was made by us.
     const decoded = Buffer.from(text).toString('base64url') === value ? decode(text) : null;
-    if (decoded === null) this.broken(name, 'cursor', 'is not a cursor of this list: pass `nextCursor` of the previous page as it is');
+    if (decoded === null)
+      this.broken(name, 'cursor', 'is not a cursor of this list: pass `nextCursor` of the previous page as it is');
     return decoded;
   }
 

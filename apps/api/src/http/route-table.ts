@@ -14,7 +14,9 @@ export class RouteTable {
 
   /** The methods of this path in the order of the alphabet; none when there is no such path. */
   methodsOf(path: string): string[] {
-    const found = [...this.routes.values()].filter((route) => route.pattern.test(path)).flatMap((route) => [...route.methods]);
+    const found = [...this.routes.values()]
+      .filter((route) => route.pattern.test(path))
+      .flatMap((route) => [...route.methods]);
     return [...new Set(found)].sort();
   }
 }

@@ -28,7 +28,9 @@ export async function sendContent(request: FastifyRequest, reply: FastifyReply, 
   const ifRange = request.headers['if-range'];
   const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, sizeBytes) : null;
   if (range === 'unsatisfiable') {
-    throw new AppError('RANGE_NOT_SATISFIABLE', `The content has ${sizeBytes} bytes.`, { details: { contentRange: `bytes */${sizeBytes}` } });
+    throw new AppError('RANGE_NOT_SATISFIABLE', `The content has ${sizeBytes} bytes.`, {
+      details: { contentRange: `bytes */${sizeBytes}` },
+    });
   }
   const sent = range ?? { start: 0, end: sizeBytes - 1 };
   if (range !== null) reply.code(206).header('Content-Range', `bytes ${sent.start}-${sent.end}/${sizeBytes}`);

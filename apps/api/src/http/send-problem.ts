@@ -11,7 +11,8 @@ export function sendProblem(reply: FastifyReply, error: AppError, challenge = 'B
   const problem = toProblem(error);
   const { retryAfterSeconds } = PROBLEM_TYPES[error.code];
   // Headers of the answer that was being prepared describe bytes that will not come.
-  for (const name of ['content-length', 'content-disposition', 'etag', 'accept-ranges', 'content-range']) reply.removeHeader(name);
+  for (const name of ['content-length', 'content-disposition', 'etag', 'accept-ranges', 'content-range'])
+    reply.removeHeader(name);
   if (problem.status === 401) reply.header('WWW-Authenticate', challenge);
   if (retryAfterSeconds !== undefined) reply.header('Retry-After', String(retryAfterSeconds));
   const { allow, contentRange } = error.details;

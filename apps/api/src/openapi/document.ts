@@ -34,10 +34,23 @@ export function buildDocument(app: NestFastifyApplication): OpenAPIObject {
     .setVersion('1')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addServer('/', 'This server')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'rl_live_...', description: 'An API key of a workspace.' }, 'apiKey');
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', bearerFormat: 'rl_live_...', description: 'An API key of a workspace.' },
+      'apiKey',
+    );
   for (const tag of Object.values(TAGS)) builder.addTag(tag.name, tag.description);
   const document = SwaggerModule.createDocument(app, builder.build(), { autoTagControllers: false });
-  const schemas = { ...jobSchemas, ...definitionSchemas, ...ledgerSchemas, ...artifactSchemas, ...generalSchemas, ...pageSchemas };
-  document.components = { ...document.components, schemas: { ...document.components?.schemas, ...(schemas as Record<string, object>) } };
+  const schemas = {
+    ...jobSchemas,
+    ...definitionSchemas,
+    ...ledgerSchemas,
+    ...artifactSchemas,
+    ...generalSchemas,
+    ...pageSchemas,
+  };
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, ...(schemas as Record<string, object>) },
+  };
   return document;
 }

@@ -4,7 +4,11 @@ import { PROBLEM_TYPES } from '../http/problem-types.js';
 import { notFound, toProblem } from '../http/problem.js';
 import { ref } from './schemas/json-schema.js';
 
-const FIELD: FieldError = { field: 'steps[0].key', rule: 'matches', message: 'steps[0].key must match ^[a-z][a-z0-9_-]{0,63}$' };
+const FIELD: FieldError = {
+  field: 'steps[0].key',
+  rule: 'matches',
+  message: 'steps[0].key must match ^[a-z][a-z0-9_-]{0,63}$',
+};
 
 /** A typical case of each code that an operation may answer. */
 function typical(code: ErrorCode): AppError {
@@ -37,7 +41,9 @@ export function errorResponses(codes: ErrorCode[]): ApiResponseOptions[] {
     content: {
       'application/problem+json': {
         schema: ref('Problem'),
-        examples: Object.fromEntries(group.map((code) => [code, { summary: PROBLEM_TYPES[code].title, value: toProblem(typical(code)) }])),
+        examples: Object.fromEntries(
+          group.map((code) => [code, { summary: PROBLEM_TYPES[code].title, value: toProblem(typical(code)) }]),
+        ),
       },
     },
   })) as ApiResponseOptions[];

@@ -24,8 +24,21 @@ export const EXAMPLE_ARTIFACT_DEFINITION = {
   priority: 3,
   env: { TITLE: 'Weekly' },
   steps: [
-    { key: 'write', name: 'Write the report', type: 'COMMAND', run: 'mkdir report && echo "# $TITLE report" > report/summary.md', timeoutSeconds: 60 },
-    { key: 'keep', phase: 'VALIDATION', type: 'ARTIFACT', paths: ['report/*.md'], artifactKind: 'report', logicalKey: 'weekly' },
+    {
+      key: 'write',
+      name: 'Write the report',
+      type: 'COMMAND',
+      run: 'mkdir report && echo "# $TITLE report" > report/summary.md',
+      timeoutSeconds: 60,
+    },
+    {
+      key: 'keep',
+      phase: 'VALIDATION',
+      type: 'ARTIFACT',
+      paths: ['report/*.md'],
+      artifactKind: 'report',
+      logicalKey: 'weekly',
+    },
     { key: 'bye', phase: 'CLEANUP', type: 'COMMAND', run: 'echo "cleanup always runs"' },
   ],
 };
@@ -70,7 +83,15 @@ const SUMMARY = {
   updatedAt: '2026-11-21T09:00:00.131Z',
 };
 
-const step = (own: { id: string; ordinal: number; key: string; phase: string; type: string; outputs: object; durationMs: number }): object => ({
+const step = (own: {
+  id: string;
+  ordinal: number;
+  key: string;
+  phase: string;
+  type: string;
+  outputs: object;
+  durationMs: number;
+}): object => ({
   ...own,
   jobId: JOB_ID,
   name: own.key,
@@ -86,8 +107,24 @@ const step = (own: { id: string; ordinal: number; key: string; phase: string; ty
 
 export const EXAMPLE_STEPS = {
   items: [
-    step({ id: COUNT_STEP_ID, ordinal: 0, key: 'count', phase: 'EXECUTION', type: 'COMMAND', outputs: { lines: '3' }, durationMs: 96 }),
-    step({ id: GATE_STEP_ID, ordinal: 1, key: 'enough', phase: 'VALIDATION', type: 'GATE', outputs: {}, durationMs: 1 }),
+    step({
+      id: COUNT_STEP_ID,
+      ordinal: 0,
+      key: 'count',
+      phase: 'EXECUTION',
+      type: 'COMMAND',
+      outputs: { lines: '3' },
+      durationMs: 96,
+    }),
+    step({
+      id: GATE_STEP_ID,
+      ordinal: 1,
+      key: 'enough',
+      phase: 'VALIDATION',
+      type: 'GATE',
+      outputs: {},
+      durationMs: 1,
+    }),
   ],
 };
 
@@ -111,7 +148,15 @@ export const EXAMPLE_NEW_JOB = {
   updatedAt: SUMMARY.createdAt,
   result: null,
   head: { seq: 1, hash: FIRST_HASH },
-  steps: EXAMPLE_STEPS.items.map((one) => ({ ...one, status: 'PENDING', attempt: 0, outputs: null, durationMs: null, startedAt: null, completedAt: null })),
+  steps: EXAMPLE_STEPS.items.map((one) => ({
+    ...one,
+    status: 'PENDING',
+    attempt: 0,
+    outputs: null,
+    durationMs: null,
+    startedAt: null,
+    completedAt: null,
+  })),
 };
 
 export const EXAMPLE_JOB_PAGE = { items: [SUMMARY], nextCursor: null };

@@ -1,5 +1,16 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags, type ApiHeaderOptions, type ApiOperationOptions, type ApiResponseOptions } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiHeader,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+  type ApiHeaderOptions,
+  type ApiOperationOptions,
+  type ApiResponseOptions,
+} from '@nestjs/swagger';
 import type { ErrorCode } from '#kernel';
 import { errorResponses } from './error-responses.js';
 import { PATH_PARAMETERS, type PathParameter } from './path-parameters.js';
@@ -28,7 +39,10 @@ export interface OperationSpec {
   query?: QuerySpec[];
   /** Request headers that mean something here. */
   headers?: { name: string; description: string; schema: JsonSchema }[];
-  body?: { description: string; content: Record<string, { schema: JsonSchema; examples: Record<string, { summary: string; value: unknown }> }> };
+  body?: {
+    description: string;
+    content: Record<string, { schema: JsonSchema; examples: Record<string, { summary: string; value: unknown }> }>;
+  };
   responses: Record<number, ResponseSpec>;
   /** Beyond those that every operation with a key can answer. */
   errors?: ErrorCode[];
@@ -37,20 +51,35 @@ export interface OperationSpec {
 }
 
 /** A JSON answer of a named schema. */
-export function json(schema: string, description: string, example: unknown, headers?: Record<string, string>): ResponseSpec {
-  return { description, content: { 'application/json': { schema: ref(schema), example } }, ...(headers && { headers }) };
+export function json(
+  schema: string,
+  description: string,
+  example: unknown,
+  headers?: Record<string, string>,
+): ResponseSpec {
+  return {
+    description,
+    content: { 'application/json': { schema: ref(schema), example } },
+    ...(headers && { headers }),
+  };
 }
 
 /** Everything that the API description says of one route, in one place. */
 export function Operation(spec: OperationSpec): MethodDecorator {
   const secured = spec.secured ?? true;
-  const errors: ErrorCode[] = [...(secured ? (['UNAUTHENTICATED', 'FORBIDDEN', 'DATABASE_UNAVAILABLE'] as const) : []), ...(spec.errors ?? []), 'INTERNAL'];
+  const errors: ErrorCode[] = [
+    ...(secured ? (['UNAUTHENTICATED', 'FORBIDDEN', 'DATABASE_UNAVAILABLE'] as const) : []),
+    ...(spec.errors ?? []),
+    'INTERNAL',
+  ];
   return applyDecorators(
     ApiOperation({
       operationId: spec.id,
       summary: spec.summary,
       ...(spec.description !== undefined && { description: spec.description }),
-      ...(spec.body && { requestBody: { required: true, ...spec.body } as NonNullable<ApiOperationOptions['requestBody']> }),
+      ...(spec.body && {
+        requestBody: { required: true, ...spec.body } as NonNullable<ApiOperationOptions['requestBody']>,
+      }),
     }),
     ...(spec.headers ?? []).map((header) => ApiHeader({ ...header, required: false } as ApiHeaderOptions)),
     ApiTags(TAGS[spec.tag].name),
@@ -63,7 +92,9 @@ export function Operation(spec: OperationSpec): MethodDecorator {
 }
 
 function toResponse(status: number, response: ResponseSpec): ApiResponseOptions {
-  const headers = Object.entries(response.headers ?? {}).map(([name, description]) => [name, { description, schema: { type: 'string' } }] as const);
+  const headers = Object.entries(response.headers ?? {}).map(
+    ([name, description]) => [name, { description, schema: { type: 'string' } }] as const,
+  );
   return {
     status,
     description: response.description,

@@ -2,9 +2,15 @@
 export const TAGS = {
   identity: { name: 'Identity', description: 'Who the presented API key is.' },
   jobs: { name: 'Jobs', description: 'Submit jobs and look at them and their steps.' },
-  ledger: { name: 'Ledger', description: 'The immutable events of a job: read them, follow them live, prove that none is missing or forged.' },
+  ledger: {
+    name: 'Ledger',
+    description: 'The immutable events of a job: read them, follow them live, prove that none is missing or forged.',
+  },
   results: { name: 'Results', description: 'What steps printed and the files that they stored.' },
-  operations: { name: 'Operations', description: 'Health and metrics, for the machines that watch this one. No key needed.' },
+  operations: {
+    name: 'Operations',
+    description: 'Health and metrics, for the machines that watch this one. No key needed.',
+  },
 } as const;
 
 export type TagName = keyof typeof TAGS;

@@ -25,12 +25,20 @@ export class LedgerController {
   @Get('events')
   @RequiresKey('jobs:read')
   @Operation(LIST_EVENTS)
-  async list(@IdParam('workspaceId') workspaceId: string, @IdParam('jobId') jobId: string, @Query() query: RawQuery): Promise<Page<LedgerEvent>> {
+  async list(
+    @IdParam('workspaceId') workspaceId: string,
+    @IdParam('jobId') jobId: string,
+    @Query() query: RawQuery,
+  ): Promise<Page<LedgerEvent>> {
     const read = new QueryReader(query);
     const limit = read.integer('limit', 100, 1, 500);
     const after = read.seqCursor();
     read.done();
-    const found = await page(limit, (count) => this.events.page(workspaceId, jobId, after, count), (event) => event.seq);
+    const found = await page(
+      limit,
+      (count) => this.events.page(workspaceId, jobId, after, count),
+      (event) => event.seq,
+    );
     if (found.items.length === 0 && !(await this.jobs.exists(workspaceId, jobId))) throw notFound();
     return found;
   }
@@ -51,7 +59,9 @@ export class LedgerController {
     const after = lastEventId(request.headers['last-event-id']) ?? fromQuery;
     const steps = await this.jobs.steps(workspaceId, jobId);
     if (steps === null) throw notFound();
-    await this.streams.send(request, reply, (signal) => this.stream.follow({ id: jobId, workspaceId, steps }, after, signal));
+    await this.streams.send(request, reply, (signal) =>
+      this.stream.follow({ id: jobId, workspaceId, steps }, after, signal),
+    );
   }
 
   @Get('verify')

@@ -27,10 +27,21 @@ export const STREAM_EVENTS: OperationSpec = {
     '- `event: stream.complete` with `{"status","headSeq"}` ends the stream of a finished job: do not reconnect.',
   ].join('\n'),
   path: ['workspaceId', 'jobId'],
-  query: [{ name: 'lastEventId', description: 'As the header `Last-Event-ID`, for clients that cannot set it.', schema: SEQ }],
-  headers: [{ name: 'Last-Event-ID', description: 'The `seq` of the last event seen; browsers send it by themselves.', schema: SEQ }],
+  query: [
+    { name: 'lastEventId', description: 'As the header `Last-Event-ID`, for clients that cannot set it.', schema: SEQ },
+  ],
+  headers: [
+    {
+      name: 'Last-Event-ID',
+      description: 'The `seq` of the last event seen; browsers send it by themselves.',
+      schema: SEQ,
+    },
+  ],
   responses: {
-    200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' }, example: EXAMPLE_STREAM } } },
+    200: {
+      description: 'The stream.',
+      content: { 'text/event-stream': { schema: { type: 'string' }, example: EXAMPLE_STREAM } },
+    },
   },
   errors: ['NOT_FOUND', 'VALIDATION_FAILED'],
 };
@@ -39,8 +50,11 @@ export const VERIFY_JOB: OperationSpec = {
   id: 'verifyRunnerJob',
   tag: 'ledger',
   summary: 'Prove the ledger of a job',
-  description: 'Recomputes every hash from the first event to the recorded head, and folds the events to compare the outcome with the stored job and steps.',
+  description:
+    'Recomputes every hash from the first event to the recorded head, and folds the events to compare the outcome with the stored job and steps.',
   path: ['workspaceId', 'jobId'],
-  responses: { 200: json('VerifyReport', 'What was found; `valid: false` is an answer, not an error.', EXAMPLE_VERIFY_REPORT) },
+  responses: {
+    200: json('VerifyReport', 'What was found; `valid: false` is an answer, not an error.', EXAMPLE_VERIFY_REPORT),
+  },
   errors: ['NOT_FOUND'],
 };

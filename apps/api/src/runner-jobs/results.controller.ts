@@ -42,25 +42,39 @@ export class ResultsController {
     if (transcript === null) throw notFound();
     if (!transcript.stored) {
       const bytes = Buffer.from(transcript.text);
-      const open = async ({ start, end }: { start: number; end: number }): Promise<Buffer> => bytes.subarray(start, end + 1);
+      const open = async ({ start, end }: { start: number; end: number }): Promise<Buffer> =>
+        bytes.subarray(start, end + 1);
       await sendContent(request, reply, { sizeBytes: bytes.length, mediaType: TEXT, etag: undefined, open });
       return;
     }
     const { ref, sha256 } = transcript;
     const sizeBytes = await this.blobs.size(ref);
     if (sizeBytes === null) throw notFound();
-    await sendContent(request, reply, { sizeBytes, mediaType: TEXT, etag: `"${sha256}"`, open: (range) => this.blobs.get(ref, range) });
+    await sendContent(request, reply, {
+      sizeBytes,
+      mediaType: TEXT,
+      etag: `"${sha256}"`,
+      open: (range) => this.blobs.get(ref, range),
+    });
   }
 
   @Get('artifacts')
   @RequiresKey('jobs:read')
   @Operation(LIST_ARTIFACTS)
-  async list(@IdParam('workspaceId') workspaceId: string, @IdParam('jobId') jobId: string, @Query() query: RawQuery): Promise<Page<ArtifactView>> {
+  async list(
+    @IdParam('workspaceId') workspaceId: string,
+    @IdParam('jobId') jobId: string,
+    @Query() query: RawQuery,
+  ): Promise<Page<ArtifactView>> {
     const read = new QueryReader(query);
     const limit = read.integer('limit', 50, 1, 200);
     const beforeId = read.idCursor();
     read.done();
-    const found = await page(limit, (count) => this.artifacts.list(workspaceId, jobId, { limit: count, beforeId }), (artifact) => artifact.id);
+    const found = await page(
+      limit,
+      (count) => this.artifacts.list(workspaceId, jobId, { limit: count, beforeId }),
+      (artifact) => artifact.id,
+    );
     if (found.items.length === 0 && !(await this.jobs.exists(workspaceId, jobId))) throw notFound();
     return found;
   }
@@ -78,8 +92,15 @@ export class ResultsController {
     const artifact = await this.artifacts.get(workspaceId, jobId, artifactId);
     if (artifact === null) throw notFound();
     // What a job wrote must never act as a page of this server.
-    reply.header('Content-Disposition', attachment(artifact.path)).header('Content-Security-Policy', "sandbox; default-src 'none'");
+    reply
+      .header('Content-Disposition', attachment(artifact.path))
+      .header('Content-Security-Policy', "sandbox; default-src 'none'");
     const { sizeBytes, mediaType, sha256, blobKey } = artifact;
-    await sendContent(request, reply, { sizeBytes, mediaType, etag: `"${sha256}"`, open: (range) => this.blobs.get(blobKey, range) });
+    await sendContent(request, reply, {
+      sizeBytes,
+      mediaType,
+      etag: `"${sha256}"`,
+      open: (range) => this.blobs.get(blobKey, range),
+    });
   }
 }

@@ -31,7 +31,10 @@ export const SUBMIT_JOB: OperationSpec = {
           report: { summary: 'A file that is kept, and a cleanup', value: EXAMPLE_ARTIFACT_DEFINITION },
         },
       },
-      'application/yaml': { schema: { type: 'string' }, examples: { hello: { summary: 'The same in YAML', value: EXAMPLE_YAML } } },
+      'application/yaml': {
+        schema: { type: 'string' },
+        examples: { hello: { summary: 'The same in YAML', value: EXAMPLE_YAML } },
+      },
     },
   },
   responses: {
@@ -50,7 +53,11 @@ export const LIST_JOBS: OperationSpec = {
     limitParameter(50, 200),
     CURSOR,
     { name: 'status', description: 'Only jobs in this status.', schema: { type: 'string', enum: JOB_STATUSES } },
-    { name: 'kind', description: 'Only jobs of this kind, for example PIPELINE.', schema: { type: 'string', pattern: '^[A-Z][A-Z0-9_]{0,31}$' } },
+    {
+      name: 'kind',
+      description: 'Only jobs of this kind, for example PIPELINE.',
+      schema: { type: 'string', pattern: '^[A-Z][A-Z0-9_]{0,31}$' },
+    },
   ],
   responses: { 200: json('RunnerJobPage', 'A page of jobs.', EXAMPLE_JOB_PAGE) },
   errors: ['NOT_FOUND', 'VALIDATION_FAILED'],

@@ -70,7 +70,11 @@ export class JobEventStream {
   }
 
   /** What there is behind these positions; nothing new while the database is away: the follower keeps its connection. */
-  private async read(job: FollowedJob, seq: number, chunk: ChunkPosition | null): Promise<{ view: LiveView; events: LedgerEvent[] } | null> {
+  private async read(
+    job: FollowedJob,
+    seq: number,
+    chunk: ChunkPosition | null,
+  ): Promise<{ view: LiveView; events: LedgerEvent[] } | null> {
     try {
       const view = await this.live.read(job.workspaceId, job.id, chunk, CHUNKS_PER_READ);
       return view && { view, events: await this.events.page(job.workspaceId, job.id, seq, EVENTS_PER_READ) };

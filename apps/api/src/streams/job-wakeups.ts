@@ -16,7 +16,11 @@ export class JobWakeups implements OnModuleInit, OnApplicationShutdown {
   constructor(private readonly database: Database) {}
 
   async onModuleInit(): Promise<void> {
-    this.listener = await this.database.listen(CHANNEL, (payload) => this.wake(payload.split(',')), () => this.wake([...this.bells.keys()]));
+    this.listener = await this.database.listen(
+      CHANNEL,
+      (payload) => this.wake(payload.split(',')),
+      () => this.wake([...this.bells.keys()]),
+    );
   }
 
   async onApplicationShutdown(): Promise<void> {

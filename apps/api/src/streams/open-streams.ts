@@ -11,7 +11,11 @@ export class OpenStreams implements BeforeApplicationShutdown {
   private readonly stops = new Set<AbortController>();
 
   /** Sends frames as they are pulled, for as long as the client stays; a client that does not read stops the pulling. */
-  async send(request: FastifyRequest, reply: FastifyReply, open: (signal: AbortSignal) => AsyncGenerator<string, void>): Promise<void> {
+  async send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    open: (signal: AbortSignal) => AsyncGenerator<string, void>,
+  ): Promise<void> {
     reply
       .header('Content-Type', 'text/event-stream; charset=utf-8')
       .header('Cache-Control', 'no-store, no-transform')

@@ -11,19 +11,24 @@ async function piecesOf(buffers: Buffer[], offset = 0): Promise<TextPiece[]> {
 describe('cutting bytes into text', () => {
   it('never cuts a character, and offsets count bytes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 5 }), fc.nat(1000), async (text, size, offset) => {
-        const bytes = Buffer.from(text);
-        const buffers: Buffer[] = [];
-        for (let at = 0; at < bytes.length; at += size) buffers.push(bytes.subarray(at, at + size));
-        let expected = offset;
-        let joined = '';
-        for (const piece of await piecesOf(buffers, offset)) {
-          expect(piece.offset).toBe(expected);
-          expected += Buffer.byteLength(piece.text);
-          joined += piece.text;
-        }
-        expect(joined).toBe(Buffer.from(text).toString('utf8'));
-      }),
+      fc.asyncProperty(
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(1000),
+        async (text, size, offset) => {
+          const bytes = Buffer.from(text);
+          const buffers: Buffer[] = [];
+          for (let at = 0; at < bytes.length; at += size) buffers.push(bytes.subarray(at, at + size));
+          let expected = offset;
+          let joined = '';
+          for (const piece of await piecesOf(buffers, offset)) {
+            expect(piece.offset).toBe(expected);
+            expected += Buffer.byteLength(piece.text);
+            joined += piece.text;
+          }
+          expect(joined).toBe(Buffer.from(text).toString('utf8'));
+        },
+      ),
     );
   });
 

@@ -56,7 +56,11 @@ export class Admission {
     const admitted = (await Promise.all(rows.map((row) => this.admit(row)))).filter((row) => row !== null);
     await this.queue.offer(
       'runner',
-      admitted.map((row) => ({ id: `${row.id}_${row.offers + 1}`, payload: { jobId: row.id, workspaceId: row.workspace_id }, priority: row.priority })),
+      admitted.map((row) => ({
+        id: `${row.id}_${row.offers + 1}`,
+        payload: { jobId: row.id, workspaceId: row.workspace_id },
+        priority: row.priority,
+      })),
     );
     return rows.length;
   }
@@ -64,10 +68,32 @@ export class Admission {
   /** @returns null when another worker's pass was first */
   private async admit(row: JobRow): Promise<JobRow | null> {
     const before = jobStateOf(row, []);
-    const event: NewEvent = { type: 'job.queued', phase: null, stepId: null, actor: this.actor, timestamp: systemClock.now(), payload: {} };
-    const after = reduceJob(before, { ...event, workspaceId: row.workspace_id, jobId: row.id, actorType: this.actor.type, actorId: this.actor.id });
+    const event: NewEvent = {
+      type: 'job.queued',
+      phase: null,
+      stepId: null,
+      actor: this.actor,
+      timestamp: systemClock.now(),
+      payload: {},
+    };
+    const after = reduceJob(before, {
+      ...event,
+      workspaceId: row.workspace_id,
+      jobId: row.id,
+      actorType: this.actor.type,
+      actorId: this.actor.id,
+    });
     const { events, head } = sealEvents(headOf(row), row.id, row.workspace_id, [event]);
-    const transition: Transition = { before, after, epoch: row.epoch, headBefore: headOf(row), head, events, delivery: 'offer', sandboxJobs: [] };
+    const transition: Transition = {
+      before,
+      after,
+      epoch: row.epoch,
+      headBefore: headOf(row),
+      head,
+      events,
+      delivery: 'offer',
+      sandboxJobs: [],
+    };
     return (await this.store.write(transition)) ? row : null;
   }
 }

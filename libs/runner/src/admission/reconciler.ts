@@ -44,7 +44,9 @@ export class Reconciler {
 
   /** Looks from now on, and sweeps once what dead workers left in the workdirs of this host. */
   start(): void {
-    this.looking = this.sweepWorkdirs().catch((error: unknown) => this.logger.warn(`old workdirs stay: ${messageOf(error)}`));
+    this.looking = this.sweepWorkdirs().catch((error: unknown) =>
+      this.logger.warn(`old workdirs stay: ${messageOf(error)}`),
+    );
     this.timer = setInterval(() => {
       this.looking = this.lookQuietly();
     }, this.options.everyMs);
@@ -61,13 +63,20 @@ export class Reconciler {
 
   private async sweepWorkdirs(): Promise<void> {
     const ids = await this.workdirs.jobIds();
-    const over = await this.database.query<{ id: string }>(`SELECT id FROM runner_jobs WHERE id = ANY ($1::uuid[]) AND completed_at IS NOT NULL`, [ids]);
+    const over = await this.database.query<{ id: string }>(
+      `SELECT id FROM runner_jobs WHERE id = ANY ($1::uuid[]) AND completed_at IS NOT NULL`,
+      [ids],
+    );
     for (const { id } of over) await this.workdirs.remove(id);
   }
 
   /** One look. @returns how many jobs were offered again */
   async look(): Promise<number> {
-    const strays = await this.database.query<Stray>({ name: 'stray-jobs', text: STRAYS, values: [this.options.offerPatienceMs, LOOK_SIZE] });
+    const strays = await this.database.query<Stray>({
+      name: 'stray-jobs',
+      text: STRAYS,
+      values: [this.options.offerPatienceMs, LOOK_SIZE],
+    });
     if (strays.some((stray) => stray.reason === 'pending')) await this.admission.admitPending();
     const lost = await this.lostOffers(strays.filter((stray) => stray.reason === 'offered'));
     return this.offerAgain([...lost, ...strays.filter((stray) => stray.reason === 'expired')]);
@@ -78,7 +87,10 @@ export class Reconciler {
     if (offered.length === 0) return [];
     const states = await this.queue.states('runner', offered.map(messageId));
     const waiting = offered.filter((stray) => states.get(messageId(stray)) === 'waiting');
-    await this.database.query(`UPDATE runner_jobs SET offered_at = now() WHERE id = ANY ($1::uuid[]) AND lease_owner IS NULL`, [waiting.map((stray) => stray.id)]);
+    await this.database.query(
+      `UPDATE runner_jobs SET offered_at = now() WHERE id = ANY ($1::uuid[]) AND lease_owner IS NULL`,
+      [waiting.map((stray) => stray.id)],
+    );
     return offered.filter((stray) => !waiting.includes(stray));
   }
 
@@ -94,7 +106,11 @@ export class Reconciler {
     this.logger.log(`offering ${offers.length} jobs again: nobody held them`);
     await this.queue.offer(
       'runner',
-      offers.map((stray) => ({ id: messageId({ ...stray, offers: stray.offers + 1 }), payload: { jobId: stray.id, workspaceId: stray.workspace_id }, priority: stray.priority })),
+      offers.map((stray) => ({
+        id: messageId({ ...stray, offers: stray.offers + 1 }),
+        payload: { jobId: stray.id, workspaceId: stray.workspace_id },
+        priority: stray.priority,
+      })),
     );
     return offers.length;
   }

@@ -1,5 +1,13 @@
 import { AppError, type Clock } from '#kernel';
-import { sealEvents, type Actor, type ChainHead, type EventPayloads, type EventType, type LedgerEvent, type NewEvent } from '#ledger';
+import {
+  sealEvents,
+  type Actor,
+  type ChainHead,
+  type EventPayloads,
+  type EventType,
+  type LedgerEvent,
+  type NewEvent,
+} from '#ledger';
 import type { DatabaseClient } from '#database';
 import type { JobState } from '../state/job-state.js';
 import { reduceJob } from '../state/reduce.js';
@@ -66,7 +74,13 @@ export class HeldJob {
       timestamp: this.now(),
       payload,
     } as NewEvent;
-    this.state = reduceJob(this.state, { ...event, workspaceId: this.state.workspaceId, jobId: this.id, actorType: this.actor.type, actorId: this.actor.id });
+    this.state = reduceJob(this.state, {
+      ...event,
+      workspaceId: this.state.workspaceId,
+      jobId: this.id,
+      actorType: this.actor.type,
+      actorId: this.actor.id,
+    });
     this.recorded.push(event);
   }
 

@@ -53,7 +53,10 @@ export class JobRunner {
    */
   async stop(graceMs: number): Promise<void> {
     this.draining = true;
-    const interrupt = setTimeout(() => this.stopping.abort(new AppError('INTERRUPTED', 'the worker is stopping')), graceMs);
+    const interrupt = setTimeout(
+      () => this.stopping.abort(new AppError('INTERRUPTED', 'the worker is stopping')),
+      graceMs,
+    );
     await Promise.allSettled([...this.running]);
     clearTimeout(interrupt);
   }
@@ -67,7 +70,10 @@ export class JobRunner {
     try {
       return await this.runPhases(job);
     } catch (error) {
-      this.logger.error(`job ${jobId} cannot go on: ${messageOf(error)}`, error instanceof Error ? error.stack : undefined);
+      this.logger.error(
+        `job ${jobId} cannot go on: ${messageOf(error)}`,
+        error instanceof Error ? error.stack : undefined,
+      );
       return await this.giveUp(job);
     } finally {
       this.leases.letGo(job);
@@ -82,7 +88,8 @@ export class JobRunner {
       if (end === 'lost') return 'lost';
       if (end === 'interrupted') return this.handOver(job, 'interrupted');
       if (job.state.currentPhase === null) break;
-      if (this.draining || performance.now() - startedAt >= this.options.handoverAfterMs) return this.handOver(job, 'handed over');
+      if (this.draining || performance.now() - startedAt >= this.options.handoverAfterMs)
+        return this.handOver(job, 'handed over');
     }
     return this.finish(job);
   }
@@ -90,7 +97,8 @@ export class JobRunner {
   private async runPhase(job: HeldJob, phase: Phase): Promise<StepEnd> {
     const steps = stepsOf(job.state, phase);
     const skipped = phase !== 'CLEANUP' && firstFailure(job.state) !== null;
-    if (steps.length === 0 || (skipped && steps.every((step) => step.status === 'PENDING'))) return this.skipPhase(job, phase, skipped);
+    if (steps.length === 0 || (skipped && steps.every((step) => step.status === 'PENDING')))
+      return this.skipPhase(job, phase, skipped);
 
     const startedAt = performance.now();
     job.record('phase.started', { workerId: this.options.workerId, epoch: job.epoch }, { phase });
@@ -125,10 +133,18 @@ export class JobRunner {
     if (failure === null) job.record('job.completed', { result });
     else {
       const { id, key, errorCode, errorMessage } = failure;
-      job.record('job.failed', { code: errorCode ?? 'INTERNAL', message: `step "${key}": ${errorMessage ?? ''}`, stepId: id, stepKey: key, result });
+      job.record('job.failed', {
+        code: errorCode ?? 'INTERNAL',
+        message: `step "${key}": ${errorMessage ?? ''}`,
+        stepId: id,
+        stepKey: key,
+        result,
+      });
     }
     if (!(await job.commit('release'))) return 'lost';
-    await this.workdirs.close(job.state).catch((error: unknown) => this.logger.warn(`the workdir of job ${job.id} stays: ${messageOf(error)}`));
+    await this.workdirs
+      .close(job.state)
+      .catch((error: unknown) => this.logger.warn(`the workdir of job ${job.id} stays: ${messageOf(error)}`));
     return 'finished';
   }
 
@@ -138,7 +154,9 @@ export class JobRunner {
     const { id, workspaceId, priority } = job.state;
     await this.queue
       .offer('runner', [{ id: `${id}_${job.offers}`, payload: { jobId: id, workspaceId }, priority }])
-      .catch((error: unknown) => this.logger.warn(`job ${id} was not offered, the reconciler will: ${messageOf(error)}`));
+      .catch((error: unknown) =>
+        this.logger.warn(`job ${id} was not offered, the reconciler will: ${messageOf(error)}`),
+      );
     return end;
   }
 
@@ -149,7 +167,13 @@ export class JobRunner {
     if (job.state.status === 'QUEUED') job.record('job.started', { workerId: this.options.workerId });
     this.steps.abandon(job);
     const message = "an error inside Runledger ended the job; the worker's log has the details";
-    job.record('job.failed', { code: 'INTERNAL', message, stepId: null, stepKey: null, result: resultOf(job.state, this.clock.now()) });
+    job.record('job.failed', {
+      code: 'INTERNAL',
+      message,
+      stepId: null,
+      stepKey: null,
+      result: resultOf(job.state, this.clock.now()),
+    });
     if (!(await job.commit('release'))) return 'lost';
     await this.workdirs.close(job.state).catch(() => undefined);
     return 'finished';

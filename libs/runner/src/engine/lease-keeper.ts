@@ -54,7 +54,9 @@ export class LeaseKeeper implements OnApplicationShutdown {
   private async renew(): Promise<void> {
     this.renewing = true;
     this.renewedAt = performance.now();
-    await this.extend([...this.held.keys()], this.renewedAt).catch((error: unknown) => this.logger.warn(`leases were not renewed: ${messageOf(error)}`));
+    await this.extend([...this.held.keys()], this.renewedAt).catch((error: unknown) =>
+      this.logger.warn(`leases were not renewed: ${messageOf(error)}`),
+    );
     this.renewing = false;
   }
 

@@ -34,7 +34,8 @@ export class StepRunner {
   /** Ends every step of a job that cannot go on. */
   abandon(job: HeldJob): void {
     for (const step of job.state.steps) {
-      if (step.status === 'RUNNING') this.recordFailure(job, step, 0, { ...asFailure(undefined), outputs: {}, exitCode: null });
+      if (step.status === 'RUNNING')
+        this.recordFailure(job, step, 0, { ...asFailure(undefined), outputs: {}, exitCode: null });
       if (step.status === 'PENDING') job.record('step.skipped', { reason: 'PRECEDING_FAILURE' }, { step });
     }
   }
@@ -45,7 +46,12 @@ export class StepRunner {
       job.record('step.retrying', { attempt: step.attempt, reason: 'INTERRUPTED', delayMs: 0 }, { step });
       return true;
     }
-    this.recordFailure(job, step, 0, { code: 'INTERRUPTED', message: `its worker stopped in the middle of it ${step.attempt} times`, outputs: {}, exitCode: null });
+    this.recordFailure(job, step, 0, {
+      code: 'INTERRUPTED',
+      message: `its worker stopped in the middle of it ${step.attempt} times`,
+      outputs: {},
+      exitCode: null,
+    });
     return false;
   }
 
@@ -87,7 +93,11 @@ export class StepRunner {
       return await this.executors.execute(run);
     } catch (error) {
       if (run.job.lost.aborted) return { kind: 'lost' };
-      if (!(error instanceof AppError)) this.logger.error(`step ${run.step.key} of job ${run.job.id}: ${messageOf(error)}`, error instanceof Error ? error.stack : undefined);
+      if (!(error instanceof AppError))
+        this.logger.error(
+          `step ${run.step.key} of job ${run.job.id}: ${messageOf(error)}`,
+          error instanceof Error ? error.stack : undefined,
+        );
       run.job.discard();
       return { kind: 'failed', ...asFailure(error), outputs: {}, exitCode: null };
     }
@@ -95,7 +105,10 @@ export class StepRunner {
 
   private settle(job: HeldJob, stepId: string, outcome: StepOutcome, durationMs: number): StepEnd {
     // An executor's failure may have thrown away an uncommitted beginning.
-    const step = this.current(job, stepId).status === 'PENDING' ? this.begin(job, this.current(job, stepId)) : this.current(job, stepId);
+    const step =
+      this.current(job, stepId).status === 'PENDING'
+        ? this.begin(job, this.current(job, stepId))
+        : this.current(job, stepId);
     switch (outcome.kind) {
       case 'completed':
         this.recordCompletion(job, step, durationMs, outcome.outputs, outcome.exitCode);
@@ -113,14 +126,37 @@ export class StepRunner {
     }
   }
 
-  private recordCompletion(job: HeldJob, step: StepState, durationMs: number, outputs: JsonObject, exitCode: number | null): void {
+  private recordCompletion(
+    job: HeldJob,
+    step: StepState,
+    durationMs: number,
+    outputs: JsonObject,
+    exitCode: number | null,
+  ): void {
     job.record('step.completed', { attempt: step.attempt, outputs, exitCode, durationMs }, { step });
   }
 
-  private recordFailure(job: HeldJob, step: StepState, durationMs: number, failure: { code: ErrorCode; message: string; outputs: JsonObject; exitCode: number | null }): void {
+  private recordFailure(
+    job: HeldJob,
+    step: StepState,
+    durationMs: number,
+    failure: { code: ErrorCode; message: string; outputs: JsonObject; exitCode: number | null },
+  ): void {
     const { code, message, outputs, exitCode } = failure;
     const continued = definitionOf(step).continueOnError;
-    job.record('step.failed', { attempt: step.attempt, code, message: storableText(message, MAX_MESSAGE_LENGTH), durationMs, exitCode, outputs, continued }, { step });
+    job.record(
+      'step.failed',
+      {
+        attempt: step.attempt,
+        code,
+        message: storableText(message, MAX_MESSAGE_LENGTH),
+        durationMs,
+        exitCode,
+        outputs,
+        continued,
+      },
+      { step },
+    );
   }
 
   private current(job: HeldJob, stepId: string): StepState {
@@ -132,5 +168,5 @@ export class StepRunner {
 
 function asFailure(error: unknown): { code: ErrorCode; message: string } {
   if (error instanceof AppError) return { code: error.code, message: error.message };
-  return { code: 'INTERNAL', message: 'an error inside Runledger ended the step; the worker\'s log has the details' };
+  return { code: 'INTERNAL', message: "an error inside Runledger ended the step; the worker's log has the details" };
 }

@@ -14,7 +14,8 @@ export class Workdirs {
    */
   async open(state: JobState): Promise<string> {
     const path = join(this.root, state.id);
-    if (!state.steps.some((step) => step.type === 'COMMAND' && step.attempt > 0 && step.status !== 'RUNNING')) await mkdir(path, { recursive: true, mode: 0o700 });
+    if (!state.steps.some((step) => step.type === 'COMMAND' && step.attempt > 0 && step.status !== 'RUNNING'))
+      await mkdir(path, { recursive: true, mode: 0o700 });
     else if (!(await isDirectory(path))) {
       throw new AppError(
         'WORKDIR_MISSING',

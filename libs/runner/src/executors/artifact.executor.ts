@@ -36,7 +36,8 @@ export class ArtifactExecutor implements StepExecutor<ArtifactStepDefinition> {
     const stored: ArtifactFile[] = [];
     for (const file of files) {
       if (run.stop.aborted) return job.lost.aborted ? { kind: 'lost' } : { kind: 'interrupted' };
-      if (timeout.aborted) return failed('TIMEOUT', `storing artifacts took longer than ${definition.timeoutSeconds} s`);
+      if (timeout.aborted)
+        return failed('TIMEOUT', `storing artifacts took longer than ${definition.timeoutSeconds} s`);
       stored.push(await this.store(run, workdir, file.path, files.length === 1));
     }
     return this.finish(run, stored);
@@ -49,7 +50,16 @@ export class ArtifactExecutor implements StepExecutor<ArtifactStepDefinition> {
     const blob = await this.blobs.put(`${job.state.workspaceId}/artifacts/${id}`, content);
     const base = definition.logicalKey === null ? null : interpolate(definition.logicalKey, context);
     const logicalKey = base === null ? path : alone ? base : `${base}/${path}`;
-    return { id, kind: definition.artifactKind, logicalKey, path, mediaType: mediaTypeOf(path), sizeBytes: blob.sizeBytes, sha256: blob.sha256, blobKey: blob.key };
+    return {
+      id,
+      kind: definition.artifactKind,
+      logicalKey,
+      path,
+      mediaType: mediaTypeOf(path),
+      sizeBytes: blob.sizeBytes,
+      sha256: blob.sha256,
+      blobKey: blob.key,
+    };
   }
 
   private async finish(run: Run, files: ArtifactFile[]): Promise<StepOutcome> {
@@ -59,11 +69,16 @@ export class ArtifactExecutor implements StepExecutor<ArtifactStepDefinition> {
       await this.database.transaction(async (client) => {
         for (const artifact of await insertArtifacts(client, place, files)) {
           const { id, kind, logicalKey, version, path, mediaType, sizeBytes, sha256 } = artifact;
-          job.record('artifact.created', { artifactId: id, kind, logicalKey, version, path, mediaType, sizeBytes, sha256 }, { step });
+          job.record(
+            'artifact.created',
+            { artifactId: id, kind, logicalKey, version, path, mediaType, sizeBytes, sha256 },
+            { step },
+          );
         }
         run.recordCompleted({ files: files.length, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0) });
         // Thrown, so that the rows above are rolled back with it.
-        if (!(await job.commitWithin(client))) throw new AppError('LEASE_LOST', 'the claim was lost while artifacts were stored');
+        if (!(await job.commitWithin(client)))
+          throw new AppError('LEASE_LOST', 'the claim was lost while artifacts were stored');
       });
       return { kind: 'recorded' };
     } catch (error) {

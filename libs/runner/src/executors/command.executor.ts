@@ -69,7 +69,8 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
     const shared = job.state.definition['env'] as Record<string, string>;
     const bound = bindScript(script, context);
     const env: Record<string, string> = {};
-    for (const [name, value] of Object.entries({ ...shared, ...definition.env })) env[name] = interpolate(value, context);
+    for (const [name, value] of Object.entries({ ...shared, ...definition.env }))
+      env[name] = interpolate(value, context);
     return { script: bound.script, env: { ...env, ...bound.env } };
   }
 
@@ -94,14 +95,28 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
     };
   }
 
-  private async inSandbox(run: Run, execution: SandboxJobRow, prepared: Prepared, workdir: string, output: OutputFile): Promise<{ result: SandboxResult; transcript: Transcript }> {
+  private async inSandbox(
+    run: Run,
+    execution: SandboxJobRow,
+    prepared: Prepared,
+    workdir: string,
+    output: OutputFile,
+  ): Promise<{ result: SandboxResult; transcript: Transcript }> {
     const { job, step, definition } = run;
     const { limits } = definition;
     let pieces = 0;
     const recorder = new TranscriptRecorder({
       maxBytes: limits.outputKb * 1024,
       onPiece: ({ offset, text }) =>
-        this.live.show({ sandboxJobId: execution.id, workspaceId: job.state.workspaceId, jobId: job.id, stepId: step.id, seq: ++pieces, byteOffset: offset, text }),
+        this.live.show({
+          sandboxJobId: execution.id,
+          workspaceId: job.state.workspaceId,
+          jobId: job.id,
+          stepId: step.id,
+          seq: ++pieces,
+          byteOffset: offset,
+          text,
+        }),
     });
     const command = {
       script: prepared.script,
@@ -128,12 +143,31 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
     return { result, transcript: await recorder.finish() };
   }
 
-  private async keepTranscript({ job, step }: Run, execution: SandboxJobRow, result: SandboxResult, transcript: Transcript): Promise<void> {
+  private async keepTranscript(
+    { job, step }: Run,
+    execution: SandboxJobRow,
+    result: SandboxResult,
+    transcript: Transcript,
+  ): Promise<void> {
     const ref = `${job.state.workspaceId}/transcripts/${execution.id}`;
     await this.blobs.put(ref, Readable.from([transcript.content]));
     const { exitCode, signal } = result;
     const { bytes, storedBytes, sha256, truncated } = transcript;
-    job.record('step.output', { attempt: step.attempt, sandboxJobId: execution.id, ref, bytes, storedBytes, sha256, truncated, exitCode, signal }, { step });
+    job.record(
+      'step.output',
+      {
+        attempt: step.attempt,
+        sandboxJobId: execution.id,
+        ref,
+        bytes,
+        storedBytes,
+        sha256,
+        truncated,
+        exitCode,
+        signal,
+      },
+      { step },
+    );
     job.recordExecution({
       ...execution,
       status: exitCode === 0 && result.failure === null ? 'succeeded' : 'failed',
@@ -158,7 +192,13 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
       const outputs = await output.take();
       if (failure === null && exitCode === 0) return { kind: 'completed', outputs, exitCode };
       const ended = signal === null ? `the command exited with ${exitCode}` : `the command was ended by ${signal}`;
-      return { kind: 'failed', code: failure?.code ?? 'COMMAND_FAILED', message: failure?.message ?? ended, outputs, exitCode };
+      return {
+        kind: 'failed',
+        code: failure?.code ?? 'COMMAND_FAILED',
+        message: failure?.message ?? ended,
+        outputs,
+        exitCode,
+      };
     } catch (error) {
       if (!(error instanceof AppError) || failure !== null) throw error;
       return { kind: 'failed', code: error.code, message: error.message, outputs: {}, exitCode };

@@ -15,6 +15,8 @@ describe('ExecutorRegistry', () => {
   });
 
   it('refuses two executors for one type', () => {
-    expect(() => new ExecutorRegistry([executor('COMMAND'), executor('GATE'), executor('ARTIFACT'), executor('GATE')])).toThrow('two executors for step type GATE');
+    expect(
+      () => new ExecutorRegistry([executor('COMMAND'), executor('GATE'), executor('ARTIFACT'), executor('GATE')]),
+    ).toThrow('two executors for step type GATE');
   });
 });

@@ -22,7 +22,8 @@ export class ExecutorRegistry {
 
   async execute(run: StepRun): Promise<StepOutcome> {
     const executor = this.executors.get(run.definition.type);
-    if (executor === undefined) return failed('UNKNOWN_ACTION', `this worker cannot run steps of type ${run.definition.type}`);
+    if (executor === undefined)
+      return failed('UNKNOWN_ACTION', `this worker cannot run steps of type ${run.definition.type}`);
     return executor.execute(run);
   }
 }

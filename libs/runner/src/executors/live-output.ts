@@ -1,5 +1,5 @@
 import { Batcher } from '#kernel';
-import { Database } from '#database';
+import { type Database } from '#database';
 
 /** A piece of a running command's transcript, for those who watch. */
 export interface LivePiece {

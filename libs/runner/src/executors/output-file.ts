@@ -41,10 +41,15 @@ export class OutputFile {
   }
 
   private async read(): Promise<string> {
-    const folder = await open(join(this.path, '..'), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(() => null);
+    const folder = await open(
+      join(this.path, '..'),
+      constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+    ).catch(() => null);
     if (folder === null) throw invalid('the folder of $RUNLEDGER_OUTPUT was removed or replaced');
     try {
-      const file = await open(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+      const file = await open(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+        () => null,
+      );
       if (file === null) throw invalid('the file named by $RUNLEDGER_OUTPUT was removed or replaced');
       try {
         const found = await file.stat();

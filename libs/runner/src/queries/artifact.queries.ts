@@ -36,7 +36,8 @@ interface ArtifactRow {
   created_at: Date;
 }
 
-const COLUMNS = 'id, job_id, step_id, kind, logical_key, version, path, media_type, size_bytes, sha256, blob_key, created_at';
+const COLUMNS =
+  'id, job_id, step_id, kind, logical_key, version, path, media_type, size_bytes, sha256, blob_key, created_at';
 
 /** Reads the artifacts of jobs of one workspace. */
 @Injectable()
@@ -44,7 +45,11 @@ export class ArtifactQueries {
   constructor(private readonly database: Database) {}
 
   /** Newest first. */
-  async list(workspaceId: string, jobId: string, options: { limit: number; beforeId: string | null }): Promise<ArtifactView[]> {
+  async list(
+    workspaceId: string,
+    jobId: string,
+    options: { limit: number; beforeId: string | null },
+  ): Promise<ArtifactView[]> {
     const rows = await this.database.tenant(workspaceId, async (client) => {
       const text = `SELECT ${COLUMNS} FROM artifacts WHERE workspace_id = $1 AND job_id = $2 AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4`;
       return (await client.query<ArtifactRow>(text, [workspaceId, jobId, options.beforeId, options.limit])).rows;

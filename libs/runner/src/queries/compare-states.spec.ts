@@ -64,12 +64,16 @@ describe('comparing the fold with the rows', () => {
 
   it('finds every changed field of a step', () => {
     for (const name of Object.keys(step).filter((key) => key !== 'id')) {
-      expect(compareStates(job, { ...job, steps: [{ ...step, [name]: 'tampered' }] })).toEqual([expect.stringContaining(`step "count": ${name} is "tampered"`)]);
+      expect(compareStates(job, { ...job, steps: [{ ...step, [name]: 'tampered' }] })).toEqual([
+        expect.stringContaining(`step "count": ${name} is "tampered"`),
+      ]);
     }
   });
 
   it('finds missing and added steps', () => {
     expect(compareStates(job, { ...job, steps: [] })).toEqual(['step "count" has no row']);
-    expect(compareStates(job, { ...job, steps: [step, { ...step, id: 's2' }] })).toEqual(['step s2 has a row but no event']);
+    expect(compareStates(job, { ...job, steps: [step, { ...step, id: 's2' }] })).toEqual([
+      'step s2 has a row but no event',
+    ]);
   });
 });

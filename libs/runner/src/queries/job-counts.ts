@@ -9,6 +9,8 @@ export class JobCounts {
 
   /** Reads the partial index of unfinished jobs, so it costs what is in flight and not what has ever run. */
   unfinished(): Promise<{ status: JobStatus; count: number }[]> {
-    return this.database.query<{ status: JobStatus; count: number }>('SELECT status, count FROM runledger_count_unfinished_jobs()');
+    return this.database.query<{ status: JobStatus; count: number }>(
+      'SELECT status, count FROM runledger_count_unfinished_jobs()',
+    );
   }
 }

@@ -182,7 +182,17 @@ export function newJobView({ state, head }: { state: JobState; head: ChainHead }
     createdBy: { type: createdByType, id: createdById },
     version: 1,
     head,
-    steps: steps.map(({ config: _config, errorCode: _, errorMessage: __, createdAt: ___, updatedAt: ____, exitCode: _____, ...step }) => ({ ...step, jobId: state.id, error: null })),
+    steps: steps.map(
+      ({
+        config: _config,
+        errorCode: _,
+        errorMessage: __,
+        createdAt: ___,
+        updatedAt: ____,
+        exitCode: _____,
+        ...step
+      }) => ({ ...step, jobId: state.id, error: null }),
+    ),
   };
 }
 

@@ -49,7 +49,11 @@ export class JobQueries {
   /** One statement, so one moment: a job is never shown with steps of another. @returns null when the workspace has no such job */
   get(workspaceId: string, jobId: string): Promise<JobView | null> {
     return this.database.tenant(workspaceId, async (client) => {
-      const found = await client.query<JobDetailRow & { steps: StepRow[] }>({ name: 'job-detail', text: JOB_DETAIL, values: [workspaceId, jobId] });
+      const found = await client.query<JobDetailRow & { steps: StepRow[] }>({
+        name: 'job-detail',
+        text: JOB_DETAIL,
+        values: [workspaceId, jobId],
+      });
       const job = found.rows[0];
       return job === undefined ? null : toJob(job, job.steps);
     });
@@ -67,7 +71,10 @@ export class JobQueries {
   /** Whether the workspace has the job, for lists below it that may be empty. */
   async exists(workspaceId: string, jobId: string): Promise<boolean> {
     return this.database.tenant(workspaceId, async (client) => {
-      const found = await client.query('SELECT 1 FROM runner_jobs WHERE workspace_id = $1 AND id = $2', [workspaceId, jobId]);
+      const found = await client.query('SELECT 1 FROM runner_jobs WHERE workspace_id = $1 AND id = $2', [
+        workspaceId,
+        jobId,
+      ]);
       return found.rowCount === 1;
     });
   }

@@ -30,7 +30,17 @@ export interface LiveView {
 interface LiveRow {
   status: JobStatus;
   head_seq: number;
-  chunks: { sandbox_job_id: string; step_id: string; step_key: string; attempt: number; seq: number; byte_offset: number; text: string }[] | null;
+  chunks:
+    | {
+        sandbox_job_id: string;
+        step_id: string;
+        step_key: string;
+        attempt: number;
+        seq: number;
+        byte_offset: number;
+        text: string;
+      }[]
+    | null;
 }
 
 const NOTHING_SEEN: ChunkPosition = { sandboxJobId: '00000000-0000-0000-0000-000000000000', seq: 0 };

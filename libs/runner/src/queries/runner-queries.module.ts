@@ -8,7 +8,16 @@ import { LiveQueries } from './live.queries.js';
 import { TranscriptQueries } from './transcript.queries.js';
 import { VerifyJob } from './verify-job.js';
 
-const PARTS = [SubmitJob, EventQueries, JobQueries, JobCounts, ArtifactQueries, TranscriptQueries, LiveQueries, VerifyJob];
+const PARTS = [
+  SubmitJob,
+  EventQueries,
+  JobQueries,
+  JobCounts,
+  ArtifactQueries,
+  TranscriptQueries,
+  LiveQueries,
+  VerifyJob,
+];
 
 /** What an API process needs of the runner: to submit jobs and to read them. Needs DatabaseModule beside it. */
 @Module({ providers: PARTS, exports: PARTS })

@@ -3,8 +3,7 @@ import { Database } from '#database';
 
 /** The transcript of one attempt: stored for good, or what there is so far. */
 export type TranscriptView =
-  | { stored: true; attempt: number; ref: string; sha256: string }
-  | { stored: false; attempt: number; text: string };
+  { stored: true; attempt: number; ref: string; sha256: string } | { stored: false; attempt: number; text: string };
 
 interface ExecutionRow {
   attempt: number;
@@ -23,9 +22,20 @@ export class TranscriptQueries {
    * reference that replaces them.
    * @returns null when the job has no such step, or the step no such attempt
    */
-  async find(workspaceId: string, jobId: string, stepId: string, attempt: number | null): Promise<TranscriptView | null> {
+  async find(
+    workspaceId: string,
+    jobId: string,
+    stepId: string,
+    attempt: number | null,
+  ): Promise<TranscriptView | null> {
     const rows = await this.database.tenant(workspaceId, async (client) => {
-      return (await client.query<ExecutionRow>({ name: 'transcript-of-step', text: TRANSCRIPT, values: [workspaceId, jobId, stepId, attempt] })).rows;
+      return (
+        await client.query<ExecutionRow>({
+          name: 'transcript-of-step',
+          text: TRANSCRIPT,
+          values: [workspaceId, jobId, stepId, attempt],
+        })
+      ).rows;
     });
     const row = rows[0];
     if (row === undefined) return null;

@@ -36,10 +36,24 @@ export class VerifyJob {
     const { events, head } = chain;
     if (!chain.valid) {
       const { seq, reason, message } = chain.firstBad;
-      return { jobId, valid: false, events, head, firstBad: { seq, reason, message }, fold: { matches: false, differences: ['not compared: the chain does not hold'] } };
+      return {
+        jobId,
+        valid: false,
+        events,
+        head,
+        firstBad: { seq, reason, message },
+        fold: { matches: false, differences: ['not compared: the chain does not hold'] },
+      };
     }
     const differences = await this.compare(workspaceId, jobId, folding);
-    return { jobId, valid: differences.length === 0 || folding.erased, events, head, firstBad: null, fold: { matches: differences.length === 0, differences } };
+    return {
+      jobId,
+      valid: differences.length === 0 || folding.erased,
+      events,
+      head,
+      firstBad: null,
+      fold: { matches: differences.length === 0, differences },
+    };
   }
 
   private async compare(workspaceId: string, jobId: string, folding: Folding): Promise<string[]> {
@@ -47,8 +61,14 @@ export class VerifyJob {
     if (stored === null) return ['the job is gone'];
     // A running job has gone on since its chain was read: fold up to the rows' own head.
     while (folding.problem === null && folding.seq < stored.head.seq) {
-      const more = await this.events.page(workspaceId, jobId, folding.seq, Math.min(PAGE, stored.head.seq - folding.seq));
-      if (more.length === 0) return [`the rows are those of event ${stored.head.seq}, but the last event is ${folding.seq}`];
+      const more = await this.events.page(
+        workspaceId,
+        jobId,
+        folding.seq,
+        Math.min(PAGE, stored.head.seq - folding.seq),
+      );
+      if (more.length === 0)
+        return [`the rows are those of event ${stored.head.seq}, but the last event is ${folding.seq}`];
       for (const event of more) folding.push(event);
     }
     if (folding.problem !== null) return [folding.problem];

@@ -24,16 +24,30 @@ export interface StoredArtifact extends ArtifactFile {
  * the commit, so versions have neither gaps nor duplicates, however many write at once. Series are taken in one order, so that two writers
  * cannot wait for each other.
  */
-export async function insertArtifacts(client: DatabaseClient, place: { workspaceId: string; jobId: string; stepId: string }, files: ArtifactFile[]): Promise<StoredArtifact[]> {
+export async function insertArtifacts(
+  client: DatabaseClient,
+  place: { workspaceId: string; jobId: string; stepId: string },
+  files: ArtifactFile[],
+): Promise<StoredArtifact[]> {
   const stored: StoredArtifact[] = [];
-  const ordered = [...files].sort((one, other) => compare(`${one.kind}\n${one.logicalKey}`, `${other.kind}\n${other.logicalKey}`));
+  const ordered = [...files].sort((one, other) =>
+    compare(`${one.kind}\n${one.logicalKey}`, `${other.kind}\n${other.logicalKey}`),
+  );
   for (const file of ordered) {
-    const { rows } = await client.query<{ latest_version: number }>({ name: 'next-version', text: NEXT_VERSION, values: [place.workspaceId, file.kind, file.logicalKey] });
+    const { rows } = await client.query<{ latest_version: number }>({
+      name: 'next-version',
+      text: NEXT_VERSION,
+      values: [place.workspaceId, file.kind, file.logicalKey],
+    });
     const version = rows[0]?.latest_version;
     if (version === undefined) throw new Error(`no version for ${file.kind} ${file.logicalKey}`);
     stored.push({ ...file, version });
   }
-  await client.query({ name: 'insert-artifacts', text: INSERT, values: [JSON.stringify(stored), place.workspaceId, place.jobId, place.stepId] });
+  await client.query({
+    name: 'insert-artifacts',
+    text: INSERT,
+    values: [JSON.stringify(stored), place.workspaceId, place.jobId, place.stepId],
+  });
   return stored;
 }
 

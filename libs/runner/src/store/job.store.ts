@@ -54,13 +54,19 @@ export class JobStore {
 
   /** As `write`, inside a transaction of the caller's that does more than this: all or nothing. */
   async writeWithin(client: DatabaseClient, transition: Transition): Promise<boolean> {
-    const written = await writeTransitions(async (statement) => (await client.query<{ id: string }>(statement)).rows, [transition]);
+    const written = await writeTransitions(
+      async (statement) => (await client.query<{ id: string }>(statement)).rows,
+      [transition],
+    );
     return written.has(transition.after.id);
   }
 
   /** True when the job's chain ends exactly here. */
   async hasHead(jobId: string, head: ChainHead): Promise<boolean> {
-    const rows = await this.database.query(`SELECT 1 FROM runner_jobs WHERE id = $1 AND head_seq = $2 AND head_hash = $3`, [jobId, head.seq, head.hash]);
+    const rows = await this.database.query(
+      `SELECT 1 FROM runner_jobs WHERE id = $1 AND head_seq = $2 AND head_hash = $3`,
+      [jobId, head.seq, head.hash],
+    );
     return rows.length === 1;
   }
 
@@ -80,7 +86,9 @@ export class JobStore {
   }
 
   private async flushTransitions(batch: Transition[]): Promise<boolean[]> {
-    const written = await this.repeat(() => writeTransitions((statement) => this.database.query<{ id: string }>(statement), batch));
+    const written = await this.repeat(() =>
+      writeTransitions((statement) => this.database.query<{ id: string }>(statement), batch),
+    );
     return batch.map((transition) => written.has(transition.after.id));
   }
 
@@ -97,7 +105,9 @@ export class JobStore {
       const row = claimed.get(id);
       // Two wake-ups of one job in the same batch: only the first has it.
       claimed.delete(id);
-      return row === undefined ? null : { state: jobStateOf(row, row.steps), head: headOf(row), epoch: row.epoch, offers: row.offers };
+      return row === undefined
+        ? null
+        : { state: jobStateOf(row, row.steps), head: headOf(row), epoch: row.epoch, offers: row.offers };
     });
   }
 

@@ -60,7 +60,9 @@ function jobRow(transition: Transition): { [key: string]: Json } {
 
 /** The reducer leaves untouched steps as the same objects, so a changed one is another object. */
 function changedSteps(transition: Transition): object[] {
-  return transition.after.steps.filter((step, index) => step !== transition.before.steps[index]).map((step) => stepRow(transition.after, step));
+  return transition.after.steps
+    .filter((step, index) => step !== transition.before.steps[index])
+    .map((step) => stepRow(transition.after, step));
 }
 
 function stepRow(job: JobState, step: StepState): object {
@@ -75,7 +77,8 @@ function stepRow(job: JobState, step: StepState): object {
 function notifications(transitions: Transition[]): string[] {
   const ids = transitions.map((transition) => transition.after.id);
   const texts: string[] = [];
-  for (let start = 0; start < ids.length; start += IDS_PER_NOTIFICATION) texts.push(ids.slice(start, start + IDS_PER_NOTIFICATION).join(','));
+  for (let start = 0; start < ids.length; start += IDS_PER_NOTIFICATION)
+    texts.push(ids.slice(start, start + IDS_PER_NOTIFICATION).join(','));
   return texts;
 }
 

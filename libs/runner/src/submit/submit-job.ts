@@ -1,7 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Batcher, newId, systemClock, type JsonObject } from '#kernel';
 import { Database } from '#database';
-import { GENESIS_HEAD, INSERT_EVENTS_COLUMNS, INSERT_EVENTS_RECORD, INSERT_EVENTS_SELECT, eventRow, sealEvents, type Actor, type ChainHead, type LedgerEvent, type NewEvent } from '#ledger';
+import {
+  GENESIS_HEAD,
+  INSERT_EVENTS_COLUMNS,
+  INSERT_EVENTS_RECORD,
+  INSERT_EVENTS_SELECT,
+  eventRow,
+  sealEvents,
+  type Actor,
+  type ChainHead,
+  type LedgerEvent,
+  type NewEvent,
+} from '#ledger';
 import { PHASES, type JobDefinition } from '../definition/definition.js';
 import type { JobState } from '../state/job-state.js';
 import { reduceJob } from '../state/reduce.js';
@@ -82,7 +93,19 @@ function newSubmission(workspaceId: string, actor: Actor, definition: JobDefinit
 
 function jobRecord({ state, head }: Submission): object {
   const { id, workspaceId, kind, name, priority, definition, createdByType, createdById, createdAt } = state;
-  return { id, workspaceId, kind, name, priority, definition, createdByType, createdById, createdAt, headSeq: head.seq, headHash: head.hash };
+  return {
+    id,
+    workspaceId,
+    kind,
+    name,
+    priority,
+    definition,
+    createdByType,
+    createdById,
+    createdAt,
+    headSeq: head.seq,
+    headHash: head.hash,
+  };
 }
 
 function stepRecords({ state }: Submission): object[] {

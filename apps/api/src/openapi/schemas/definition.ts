@@ -3,15 +3,25 @@ import type { JsonSchema } from './json-schema.js';
 const expression = (description: string): JsonSchema => ({ type: 'string', description });
 const environment: JsonSchema = {
   type: 'object',
-  description: 'Variables for the commands. `${{ expression }}` works in values; names starting with RUNLEDGER_ are taken.',
+  description:
+    'Variables for the commands. `${{ expression }}` works in values; names starting with RUNLEDGER_ are taken.',
   propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
   additionalProperties: { type: 'string' },
 };
 
 const shared: Record<string, JsonSchema> = {
-  key: { type: 'string', pattern: '^[a-z][a-z0-9_-]{0,63}$', description: 'Unique in the job; how expressions name the step.' },
+  key: {
+    type: 'string',
+    pattern: '^[a-z][a-z0-9_-]{0,63}$',
+    description: 'Unique in the job; how expressions name the step.',
+  },
   name: { type: 'string', minLength: 1, maxLength: 200, description: 'For people; the key by default.' },
-  phase: { type: 'string', enum: ['SETUP', 'EXECUTION', 'VALIDATION', 'CLEANUP'], default: 'EXECUTION', description: 'CLEANUP always runs.' },
+  phase: {
+    type: 'string',
+    enum: ['SETUP', 'EXECUTION', 'VALIDATION', 'CLEANUP'],
+    default: 'EXECUTION',
+    description: 'CLEANUP always runs.',
+  },
   when: expression('CEL. The step is skipped when it is false.'),
   continueOnError: { type: 'boolean', default: false, description: 'A failure of this step does not fail the job.' },
   timeoutSeconds: { type: 'integer', minimum: 1, maximum: 86400, default: 3600, description: 'Then the step fails.' },
@@ -46,7 +56,12 @@ export const definitionSchemas: Record<string, JsonSchema> = {
     description: 'A step of one of the types.',
   },
   CommandStep: step('COMMAND', 'A command', [], {
-    run: { type: 'string', minLength: 1, description: 'A shell script. It writes outputs to the file named in $RUNLEDGER_OUTPUT, `key=value` or JSON lines.' },
+    run: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'A shell script. It writes outputs to the file named in $RUNLEDGER_OUTPUT, `key=value` or JSON lines.',
+    },
     uses: { type: 'string', minLength: 1, description: 'A built-in action instead of `run`.' },
     with: { type: 'object', additionalProperties: true, description: 'Arguments of the action.' },
     env: environment,
@@ -62,11 +77,23 @@ export const definitionSchemas: Record<string, JsonSchema> = {
       additionalProperties: false,
     },
   }),
-  GateStep: step('GATE', 'A gate', ['condition'], { condition: expression('CEL over `steps.<key>` and `job`. The step fails when it is not true.') }),
+  GateStep: step('GATE', 'A gate', ['condition'], {
+    condition: expression('CEL over `steps.<key>` and `job`. The step fails when it is not true.'),
+  }),
   ArtifactStep: step('ARTIFACT', 'Artifacts', ['paths'], {
-    paths: { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 }, description: 'Globs in the workdir.' },
+    paths: {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'string', minLength: 1 },
+      description: 'Globs in the workdir.',
+    },
     artifactKind: { type: 'string', minLength: 1, default: 'file', description: 'A word of your own.' },
     logicalKey: { type: 'string', minLength: 1, description: "What it is, across jobs; the file's path by default." },
-    ifNoFiles: { type: 'string', enum: ['fail', 'ignore'], default: 'fail', description: 'What a glob without files means.' },
+    ifNoFiles: {
+      type: 'string',
+      enum: ['fail', 'ignore'],
+      default: 'fail',
+      description: 'What a glob without files means.',
+    },
   }),
 };

@@ -12,7 +12,11 @@ export const generalSchemas: Record<string, JsonSchema> = {
       status: { type: 'integer', minimum: 400, maximum: 599, description: 'The HTTP status.' },
       code: { type: 'string', enum: ERROR_CODES, description: 'Stable: switch on this.' },
       detail: text('What is wrong this time, and what to do.'),
-      errors: { type: 'array', description: 'The rules that the request breaks.', items: { $ref: '#/components/schemas/FieldError' } },
+      errors: {
+        type: 'array',
+        description: 'The rules that the request breaks.',
+        items: { $ref: '#/components/schemas/FieldError' },
+      },
     },
     required: ['type', 'title', 'status', 'code', 'detail'],
     additionalProperties: false,

@@ -5,9 +5,16 @@ const STEP_TYPES = ['COMMAND', 'AI_ACTION', 'GATE', 'ARTIFACT'];
 export const JOB_STATUSES = ['PENDING', 'QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'];
 const STEP_STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'SKIPPED'];
 
-const phase: JsonSchema = { type: 'string', enum: PHASES, description: 'The phase, in the order SETUP, EXECUTION, VALIDATION, CLEANUP.' };
+const phase: JsonSchema = {
+  type: 'string',
+  enum: PHASES,
+  description: 'The phase, in the order SETUP, EXECUTION, VALIDATION, CLEANUP.',
+};
 
-const errorSummary = record('Why it failed.', { code: text('A stable code.'), message: text('A sentence for a person.') });
+const errorSummary = record('Why it failed.', {
+  code: text('A stable code.'),
+  message: text('A sentence for a person.'),
+});
 
 const jobSummary: Record<string, JsonSchema> = {
   id: id('UUID v7: sorts by creation.'),
@@ -16,7 +23,12 @@ const jobSummary: Record<string, JsonSchema> = {
   name: text('As submitted.'),
   status: { type: 'string', enum: JOB_STATUSES, description: 'COMPLETED, FAILED and CANCELLED are final.' },
   priority: { type: 'integer', minimum: 0, maximum: 9, description: '0 is taken first.' },
-  progressPercent: { type: 'integer', minimum: 0, maximum: 100, description: 'The share of steps that are over; 100 only for a job that is.' },
+  progressPercent: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 100,
+    description: 'The share of steps that are over; 100 only for a job that is.',
+  },
   currentPhase: nullable(phase),
   error: nullable(ref('ErrorSummary')),
   createdBy: record('Who submitted it.', { type: text('`api_key`, `user` or `system`.'), id: text('Its id.') }),
@@ -36,14 +48,21 @@ export const jobSchemas: Record<string, JsonSchema> = {
     definition: anyObject('The definition as it was accepted, defaults filled in.'),
     result: nullable(anyObject('What the job ended with.')),
     failedStepId: nullable(id('The step that is the first cause of the failure.')),
-    head: record('The end of the ledger: note it to prove later that nothing was cut off.', { seq: count('Number of the last event.'), hash: sha256('Its hash.') }),
+    head: record('The end of the ledger: note it to prove later that nothing was cut off.', {
+      seq: count('Number of the last event.'),
+      hash: sha256('Its hash.'),
+    }),
     steps: { type: 'array', items: ref('JobStep'), description: 'In the order in which they run.' },
   }),
   JobStep: record('One step of a job.', {
     id: id('UUID v7.'),
     jobId: id('The job.'),
     ordinal: count('Position in the order of execution.'),
-    key: { type: 'string', pattern: '^[a-z][a-z0-9_-]{0,63}$', description: 'Unique in the job; how expressions name the step.' },
+    key: {
+      type: 'string',
+      pattern: '^[a-z][a-z0-9_-]{0,63}$',
+      description: 'Unique in the job; how expressions name the step.',
+    },
     name: text('As submitted; the key by default.'),
     phase,
     type: { type: 'string', enum: STEP_TYPES, description: 'Who executes it.' },

@@ -37,12 +37,18 @@ export const text = (description: string): JsonSchema => ({ type: 'string', desc
 export const time = (description: string): JsonSchema => ({ type: 'string', format: 'date-time', description });
 export const count = (description: string): JsonSchema => ({ type: 'integer', minimum: 0, description });
 export const sha256 = (description: string): JsonSchema => ({ type: 'string', pattern: '^[0-9a-f]{64}$', description });
-export const anyObject = (description: string): JsonSchema => ({ type: 'object', description, additionalProperties: true });
+export const anyObject = (description: string): JsonSchema => ({
+  type: 'object',
+  description,
+  additionalProperties: true,
+});
 
 /** The same, or null. */
 export function nullable(schema: JsonSchema): JsonSchema {
   const { description, ...rest } = schema;
-  if (schema.$ref !== undefined) return { anyOf: [rest, { type: 'null' }], ...(description !== undefined && { description }) };
-  if (schema.enum !== undefined) return { ...schema, type: [String(schema.type), 'null'], enum: [...schema.enum, null] };
+  if (schema.$ref !== undefined)
+    return { anyOf: [rest, { type: 'null' }], ...(description !== undefined && { description }) };
+  if (schema.enum !== undefined)
+    return { ...schema, type: [String(schema.type), 'null'], enum: [...schema.enum, null] };
   return { ...schema, type: [String(schema.type), 'null'] };
 }

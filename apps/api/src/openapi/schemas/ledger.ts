@@ -10,7 +10,11 @@ export const ledgerSchemas: Record<string, JsonSchema> = {
       jobId: id('The job.'),
       seq: { type: 'integer', minimum: 1, description: '1, 2, 3 ... per job, without gaps.' },
       type: text('For example `step.completed`.'),
-      phase: nullable({ type: 'string', enum: ['SETUP', 'EXECUTION', 'VALIDATION', 'CLEANUP'], description: 'Where it happened.' }),
+      phase: nullable({
+        type: 'string',
+        enum: ['SETUP', 'EXECUTION', 'VALIDATION', 'CLEANUP'],
+        description: 'Where it happened.',
+      }),
       stepId: nullable(id('The step it is about.')),
       actorType: text('`api_key`, `user`, `worker` or `system`.'),
       actorId: text('Who caused it.'),
