@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import { loadConfig, onParentExit, ProcessLog, type Config } from '#config';
 import { Database } from '#database';
 import { AppError, messageOf } from '#kernel';
@@ -13,12 +14,14 @@ import { createApp } from './create-app.js';
 async function main(): Promise<void> {
   const config = loadConfig();
   const log = new ProcessLog('api', config.log.level);
+  // Until it serves there is one thing worth saying, which is why it cannot; and that is in the error.
+  log.pino.level = 'silent';
   const app = await createApp(config, log);
   await requireDatabase(app.get(Database));
   await app.get(QueueProducer).ping();
-  await listen(app, config);
+  const url = await listen(app, config);
+  log.pino.level = config.log.level;
   stopInOrder(app, config.runner.graceMs, log);
-  const url = await app.getUrl();
   log.log({ msg: `listening on ${url}`, url, backend: config.redisUrl === undefined ? 'postgres' : 'redis' });
   process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
 }
@@ -32,9 +35,11 @@ async function requireDatabase(database: Database): Promise<void> {
     throw new AppError('CONFIG_INVALID', 'the database has no tables yet: run `npm run db:migrate` first');
 }
 
-async function listen(app: NestFastifyApplication, { http: { host, port } }: Config): Promise<void> {
+/** @returns the URL with the port that was really taken */
+async function listen(app: NestFastifyApplication, { http: { host, port } }: Config): Promise<string> {
+  await app.init();
   try {
-    await app.listen(port, host);
+    return await app.getHttpAdapter().getInstance<FastifyInstance>().listen({ host, port });
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
       throw new AppError(

@@ -8,6 +8,13 @@ export interface Account {
   advice: string;
 }
 
+/** A program with its arguments, and the account that Node is to start it under. */
+export interface Launch {
+  command: string;
+  args: string[];
+  ids: Account['ids'];
+}
+
 const NAME = 'postgres';
 
 /** The account for the server; as root, the system user `postgres`, made when there is none. */
@@ -18,6 +25,23 @@ export function postgresAccount(): Account {
     ids: found,
     advice: ` (as root, the server runs as the user "${NAME}", who must be able to enter this folder and node_modules; or run Runledger as a normal user)`,
   };
+}
+
+/**
+ * How to start one of PostgreSQL's programs as that account. A checkout or a data folder below one that only root may enter (`/root`, a
+ * `mktemp -d`) is passed through by the one capability that this takes, where the system's `setpriv` can hand it on.
+ */
+export function launchAs({ ids }: Account, command: string, args: string[], folder: string): Launch {
+  if (ids.uid === undefined || ids.gid === undefined || mayEnter(ids, command, folder)) return { command, args, ids };
+  const passThrough = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+  const asAccount = [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups', ...passThrough];
+  return { command: 'setpriv', args: [...asAccount, command, ...args], ids: {} };
+}
+
+/** True when the account can do without, or when there is no `setpriv` and the attempt must be made anyway. */
+function mayEnter(ids: Account['ids'], program: string, folder: string): boolean {
+  const test = spawnSync('/bin/sh', ['-c', 'test -x "$1" && test -x "$2"', 'sh', program, folder], { ...ids, cwd: '/' });
+  return test.status === 0 || spawnSync('setpriv', ['--version']).status !== 0;
 }
 
 function lookUp(): { uid: number; gid: number } | undefined {

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '#kernel';
 import { findPostgresBinaries } from './postgres-binaries.js';
-import { postgresAccount, type Account } from './postgres-account.js';
+import { launchAs, postgresAccount, type Account } from './postgres-account.js';
 import { systemCode } from './system-code.js';
 
 const START_TIMEOUT_MS = 60_000;
@@ -54,11 +54,13 @@ export async function startPostgresServer(options: ServerOptions): Promise<Postg
   const log = openSync(logFile, 'w', 0o600);
   const settings = Object.entries(options.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   // A session of its own: Ctrl-C in the terminal must reach Runledger, which stops its own parts before the database.
-  const child = spawn(binaries.postgres, ['-D', data, '-p', String(options.port), ...settings], {
-    ...account.ids,
+  const args = ['-D', data, '-p', String(options.port), ...settings];
+  const launch = launchAs(account, binaries.postgres, args, options.folder);
+  const child = spawn(launch.command, launch.args, {
+    ...launch.ids,
     detached: true,
     stdio: ['ignore', log, log],
-    env: { LC_ALL: 'C', TZ: 'UTC' },
+    env: { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/bin:/bin' },
     cwd: '/',
   });
   closeSync(log);
@@ -71,6 +73,13 @@ export async function startPostgresServer(options: ServerOptions): Promise<Postg
   };
 }
 
+function initdbArguments(options: ServerOptions, data: string, passwordFile: string): string[] {
+  return [
+    ...['-D', data, '-U', options.superuser, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
+    ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
+  ];
+}
+
 /** `initdb` into a folder beside the final one, so that a start that was interrupted leaves nothing half made. */
 function initialise(initdb: string, options: ServerOptions, account: Account): void {
   const draft = join(options.folder, `data.${process.pid}.new`);
@@ -81,23 +90,13 @@ function initialise(initdb: string, options: ServerOptions, account: Account): v
     for (const path of [draft, passwordFile]) chownSync(path, account.ids.uid, account.ids.gid ?? account.ids.uid);
   }
   try {
-    const result = spawnSync(
-      initdb,
-      [
-        '-D',
-        draft,
-        '-U',
-        options.superuser,
-        `--pwfile=${passwordFile}`,
-        '--auth=scram-sha-256',
-        '--encoding=UTF8',
-        '--locale=C',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
-        '--no-instructions',
-      ],
-      { ...account.ids, encoding: 'utf8', cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } },
-    );
+    const launch = launchAs(account, initdb, initdbArguments(options, draft, passwordFile), options.folder);
+    const result = spawnSync(launch.command, launch.args, {
+      ...launch.ids,
+      encoding: 'utf8',
+      cwd: '/',
+      env: { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/bin:/bin' },
+    });
     if (result.error !== undefined || result.status !== 0) {
       const reason = result.error?.message ?? result.stderr.trim();
       throw new AppError(

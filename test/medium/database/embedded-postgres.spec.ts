@@ -51,6 +51,13 @@ it('starts, keeps what is committed, and has the same addresses after a restart'
   expect(await ask(apiUrl, 'SELECT session_user AS who')).toEqual([{ who: 'runledger_api' }]);
 });
 
+it('starts below a folder that nobody else may enter', async () => {
+  const server = await startEmbeddedPostgres({ dataDir: join(dataDir, 'closed', 'data') });
+  running.add(server);
+  expect(statSync(join(dataDir)).mode & 0o077).toBe(0);
+  expect(await ask(server.apiUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+});
+
 it('is a durable server on the loopback address only, with passwords that nobody else can read', async () => {
   const server = await start();
   const settings =

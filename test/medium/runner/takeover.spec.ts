@@ -108,9 +108,9 @@ describe('a job whose worker goes away', () => {
         (await system.sql(`SELECT 1 FROM runner_jobs WHERE id = $1 AND status = 'QUEUED'`, [jobId]))[0] ?? null,
     );
     const stores = [store, ...others.map((other) => other.store)];
-    const claims = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => stores[index % stores.length]?.claim(jobId)),
-    );
+    const rounds = [1, 2, 3, 4];
+    const claims = await Promise.all(rounds.flatMap(() => stores.map((one) => one.claim(jobId))));
+    expect(claims).toHaveLength(20);
     expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
     await idle.stop();
     await Promise.all([close(), ...others.map((other) => other.close())]);
