@@ -39,7 +39,8 @@ async function requireDatabase(database: Database): Promise<void> {
 async function listen(app: NestFastifyApplication, { http: { host, port } }: Config): Promise<string> {
   await app.init();
   try {
-    return await app.getHttpAdapter().getInstance<FastifyInstance>().listen({ host, port });
+    const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+    return await fastify.listen({ host, port });
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
       throw new AppError(

@@ -77,7 +77,7 @@ describe('an event stream', () => {
 
 /** Waits until the figure has not moved for a while. */
 async function settled(figure: () => number): Promise<void> {
-  for (let last = -1; last !== figure(); ) {
+  for (let last = -1; last !== figure();) {
     last = figure();
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
