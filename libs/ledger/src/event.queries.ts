@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#database';
+import { Database, type DatabaseClient } from '#database';
 import type { ChainHead, LedgerEvent } from './catalogue.js';
 import { EVENT_COLUMNS, toLedgerEvent, type EventRow } from './event.rows.js';
 import { ChainVerifier, type ChainVerdict } from './verify.js';
@@ -13,11 +13,20 @@ export class EventQueries {
 
   /** Up to `limit` events behind `afterSeq`, in the order of their `seq`; none for a job that the workspace does not have. */
   page(workspaceId: string, jobId: string, afterSeq: number, limit: number): Promise<LedgerEvent[]> {
-    return this.database.tenant(workspaceId, async (client) => {
-      const values = [workspaceId, jobId, afterSeq, limit];
-      const { rows } = await client.query<EventRow>({ name: 'events-of-job', text: EVENTS_OF_JOB, values });
-      return rows.map(toLedgerEvent);
-    });
+    return this.database.tenant(workspaceId, (client) => this.pageWithin(client, workspaceId, jobId, afterSeq, limit));
+  }
+
+  /** As `page`, in the tenant's transaction of a caller that reads more than this. */
+  async pageWithin(
+    client: DatabaseClient,
+    workspaceId: string,
+    jobId: string,
+    afterSeq: number,
+    limit: number,
+  ): Promise<LedgerEvent[]> {
+    const values = [workspaceId, jobId, afterSeq, limit];
+    const { rows } = await client.query<EventRow>({ name: 'events-of-job', text: EVENTS_OF_JOB, values });
+    return rows.map(toLedgerEvent);
   }
 
   /** Where the job's row says that its chain ends. @returns null when the workspace has no such job */

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BlobStore } from '#artifacts';
 import { AppError } from '#kernel';
-import { EventQueries, type LedgerEvent } from '#ledger';
 import { LiveQueries, isTerminalJob, type ChunkPosition, type LiveView } from '#runner';
 import { BLOB_STORE } from '../tokens.js';
 import { JobWakeups } from './job-wakeups.js';
@@ -26,7 +25,6 @@ export interface FollowedJob {
 export class JobEventStream {
   constructor(
     private readonly live: LiveQueries,
-    private readonly events: EventQueries,
     @Inject(BLOB_STORE) private readonly blobs: BlobStore,
     private readonly wakeups: JobWakeups,
   ) {}
@@ -41,9 +39,9 @@ export class JobEventStream {
     try {
       yield RETRY_FRAME;
       while (!signal.aborted) {
-        const news = await this.read(job, seq, output.position);
-        if (news === null) return;
-        const { view, events } = news;
+        const view = await this.read(job, seq, output.position);
+        if (view === null) return;
+        const { events } = view;
         for (const event of events) {
           yield* output.before(event);
           yield eventFrame(event.type, event, event.seq);
@@ -70,17 +68,13 @@ export class JobEventStream {
   }
 
   /** What there is behind these positions; nothing new while the database is away: the follower keeps its connection. */
-  private async read(
-    job: FollowedJob,
-    seq: number,
-    chunk: ChunkPosition | null,
-  ): Promise<{ view: LiveView; events: LedgerEvent[] } | null> {
+  private async read(job: FollowedJob, seq: number, chunk: ChunkPosition | null): Promise<LiveView | null> {
     try {
-      const view = await this.live.read(job.workspaceId, job.id, chunk, CHUNKS_PER_READ);
-      return view && { view, events: await this.events.page(job.workspaceId, job.id, seq, EVENTS_PER_READ) };
+      const position = { seq, chunk, maxEvents: EVENTS_PER_READ, maxChunks: CHUNKS_PER_READ };
+      return await this.live.read(job.workspaceId, job.id, position);
     } catch (error) {
       if (!(error instanceof AppError) || !error.retryable) throw error;
-      return { view: { status: 'RUNNING', headSeq: seq, chunks: [] }, events: [] };
+      return { status: 'RUNNING', headSeq: seq, events: [], chunks: [] };
     }
   }
 }

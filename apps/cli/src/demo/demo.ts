@@ -107,7 +107,7 @@ async function demoConfig(folder: string, job: DemoJob): Promise<{ config: Confi
     REDIS_URL: undefined,
     HOST: '127.0.0.1',
     PORT: '0',
-    LOG_LEVEL: 'warn',
+    LOG_LEVEL: 'error',
     SANDBOX_READ_ONLY_PATHS: job.readOnlyPaths.join(':'),
   };
   const config = loadConfig(childEnvironment(embedded));
@@ -118,6 +118,6 @@ async function demoConfig(folder: string, job: DemoJob): Promise<{ config: Confi
   const unprotected: Config = { ...config, sandbox: { ...config.sandbox, driver: 'process' } };
   return {
     config: unprotected,
-    warning: `! No isolation on this host (${problem}).\n  The demo's own commands run without it (SANDBOX=process).`,
+    warning: `! No isolation on this host, so the demo's commands run without it (SANDBOX=process):\n  ${problem}`,
   };
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
+import { EventQueries, type LedgerEvent } from '#ledger';
 import type { JobStatus } from '../state/job-state.js';
 
 /** A piece of live output. */
@@ -20,10 +21,21 @@ export interface ChunkPosition {
   seq: number;
 }
 
-/** Where a job stands, and the output that is not in the ledger yet. */
+/** What a follower has seen, and how much it takes at a time. */
+export interface LivePosition {
+  /** The last event. */
+  seq: number;
+  /** The last chunk; null before the first. */
+  chunk: ChunkPosition | null;
+  maxEvents: number;
+  maxChunks: number;
+}
+
+/** Where a job stands, its next events, and the output that is not in the ledger yet. */
 export interface LiveView {
   status: JobStatus;
   headSeq: number;
+  events: LedgerEvent[];
   chunks: OutputChunkView[];
 }
 
@@ -48,32 +60,42 @@ const NOTHING_SEEN: ChunkPosition = { sandboxJobId: '00000000-0000-0000-0000-000
 /** What a follower of a job asks for after each wake-up. */
 @Injectable()
 export class LiveQueries {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly ledger: EventQueries,
+  ) {}
 
   /**
-   * Status, head and the next live chunks, at one moment. Read the events after this, never before: then the events that explain a chunk,
-   * or that end its step, are among them.
+   * One look, in one transaction. The events are read after the chunks, never before: then the events that explain a chunk, or that end
+   * its step, are among them.
    * @returns null when the workspace has no such job
    */
-  async read(workspaceId: string, jobId: string, seen: ChunkPosition | null, limit: number): Promise<LiveView | null> {
-    const after = seen ?? NOTHING_SEEN;
-    const rows = await this.database.tenant(workspaceId, async (client) => {
-      const values = [workspaceId, jobId, after.sandboxJobId, after.seq, limit];
-      return (await client.query<LiveRow>({ name: 'live-job', text: LIVE, values })).rows;
+  read(workspaceId: string, jobId: string, position: LivePosition): Promise<LiveView | null> {
+    const after = position.chunk ?? NOTHING_SEEN;
+    return this.database.tenant(workspaceId, async (client) => {
+      const values = [workspaceId, jobId, after.sandboxJobId, after.seq, position.maxChunks];
+      const row = (await client.query<LiveRow>({ name: 'live-job', text: LIVE, values })).rows[0];
+      if (row === undefined) return null;
+      const { status, head_seq: headSeq } = row;
+      const unseen = headSeq > position.seq || row.chunks !== null;
+      const events = unseen
+        ? await this.ledger.pageWithin(client, workspaceId, jobId, position.seq, position.maxEvents)
+        : [];
+      return { status, headSeq, events, chunks: (row.chunks ?? []).map(chunkView) };
     });
-    const row = rows[0];
-    if (row === undefined) return null;
-    const chunks = (row.chunks ?? []).map((chunk) => ({
-      sandboxJobId: chunk.sandbox_job_id,
-      stepId: chunk.step_id,
-      stepKey: chunk.step_key,
-      attempt: chunk.attempt,
-      seq: chunk.seq,
-      offset: chunk.byte_offset,
-      text: chunk.text,
-    }));
-    return { status: row.status, headSeq: row.head_seq, chunks };
   }
+}
+
+function chunkView(chunk: NonNullable<LiveRow['chunks']>[number]): OutputChunkView {
+  return {
+    sandboxJobId: chunk.sandbox_job_id,
+    stepId: chunk.step_id,
+    stepKey: chunk.step_key,
+    attempt: chunk.attempt,
+    seq: chunk.seq,
+    offset: chunk.byte_offset,
+    text: chunk.text,
+  };
 }
 
 const LIVE = `
