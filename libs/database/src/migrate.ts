@@ -49,7 +49,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions = {}): P
               throw migrationFailed(error);
             }
           });
-    await createEventPartitions(client, options.eventPartitionMonths ?? 12);
+    await createEventPartitions(client, options.eventPartitionMonths ?? 3);
     return applied;
   });
 }

@@ -51,7 +51,6 @@ CREATE POLICY artifact_series_worker ON "artifact_series" TO runledger_worker US
 GRANT SELECT ON "workspaces", "api_keys", "runner_jobs", "job_steps", "sandbox_jobs", "transcript_chunks", "job_events", "artifacts",
   "artifact_series" TO runledger_api;
 GRANT INSERT ON "runner_jobs", "job_steps", "job_events" TO runledger_api;
-GRANT UPDATE ON "runner_jobs", "job_steps" TO runledger_api;
 GRANT UPDATE ("last_used_at") ON "api_keys" TO runledger_api;
 GRANT EXECUTE ON FUNCTION runledger_find_api_key(text) TO runledger_api;
 

@@ -4,6 +4,7 @@ import { createTestDatabase, type TestDatabase } from '#testing';
 import { fillTenant, HASH, insertApiKey, insertEvent, insertJob, insertStep, insertWorkspace } from './rows.js';
 
 const REFUSED_BY_POLICY = { code: '42501', message: expect.stringContaining('row-level security') };
+const KEPT = { code: '23001', message: expect.stringContaining('its history is append-only') };
 const PERMISSION_DENIED = { code: '42501', message: expect.stringContaining('permission denied') };
 
 let database: TestDatabase;
@@ -109,10 +110,16 @@ it('lets the API write for its tenant only', async () => {
   await expect(
     asApi(mine.workspaceId, () => insertEvent(api, theirs.workspaceId, theirs.jobId, { seq: 2, prev_hash: HASH })),
   ).rejects.toMatchObject(REFUSED_BY_POLICY);
-  const steal = `UPDATE runner_jobs SET workspace_id = '${theirs.workspaceId}' WHERE id = '${mine.jobId}'`;
-  await expect(asApi(mine.workspaceId, () => api.query(steal))).rejects.toMatchObject(REFUSED_BY_POLICY);
+  // What happens to a job once it is there is the workers' business.
   const touch = (): Promise<pg.QueryResult> => api.query('UPDATE runner_jobs SET priority = 1');
-  expect((await asApi(mine.workspaceId, touch)).rowCount).toBe(1);
+  await expect(asApi(mine.workspaceId, touch)).rejects.toMatchObject(PERMISSION_DENIED);
+});
+
+it('lets no job or step change its identity, not even by the worker', async () => {
+  for (const change of [`workspace_id = '${theirs.workspaceId}'`, `id = gen_random_uuid()`]) {
+    await expect(worker.query(`UPDATE runner_jobs SET ${change} WHERE id = '${mine.jobId}'`)).rejects.toMatchObject(KEPT);
+    await expect(worker.query(`UPDATE job_steps SET ${change} WHERE job_id = '${mine.jobId}'`)).rejects.toMatchObject(KEPT);
+  }
 });
 
 it('grants each role what it needs and no more', async () => {
@@ -125,8 +132,8 @@ it('grants each role what it needs and no more', async () => {
     'runledger_api artifact_series: SELECT',
     'runledger_api artifacts: SELECT',
     'runledger_api job_events: INSERT SELECT',
-    'runledger_api job_steps: INSERT SELECT UPDATE',
-    'runledger_api runner_jobs: INSERT SELECT UPDATE',
+    'runledger_api job_steps: INSERT SELECT',
+    'runledger_api runner_jobs: INSERT SELECT',
     'runledger_api sandbox_jobs: SELECT',
     'runledger_api transcript_chunks: SELECT',
     'runledger_api workspaces: SELECT',
