@@ -63,9 +63,41 @@ export class Database {
    * @throws AppError VALIDATION_FAILED when the id is no UUID
    */
   async tenant<Result>(workspaceId: string, run: (client: DatabaseClient) => Promise<Result>): Promise<Result> {
-    requireId(workspaceId);
-    // SET takes no parameters; an id holds nothing but hexadecimal digits and dashes.
-    return this.inTransaction(`BEGIN; SET LOCAL runledger.workspace_id = '${workspaceId}'`, run);
+    return this.inTransaction(beginAs(workspaceId), run);
+  }
+
+  /** One statement as one tenant, as `tenantQueries`. @returns its rows */
+  async tenantQuery<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+    workspaceId: string,
+    statement: pg.QueryConfig,
+  ): Promise<Row[]> {
+    const [rows = []] = await this.tenantQueries<[Row]>(workspaceId, [statement]);
+    return rows;
+  }
+
+  /**
+   * Statements that need no answer of each other, as one tenant, in one transaction: with BEGIN and COMMIT they are sent at once, so all of
+   * it is a single round trip. The first failure rolls everything back and is thrown.
+   * @returns the rows of each
+   */
+  async tenantQueries<Rows extends pg.QueryResultRow[]>(
+    workspaceId: string,
+    statements: pg.QueryConfig[],
+  ): Promise<{ [Index in keyof Rows]: Rows[Index][] }> {
+    const begin = beginAs(workspaceId);
+    const client = await withDatabaseErrors(() => this.pool.connect());
+    const sent = [client.query(begin), ...statements.map((one) => client.query(one)), client.query('COMMIT')];
+    const settled = await Promise.allSettled(sent);
+    const failure = settled.find((one) => one.status === 'rejected');
+    if (failure !== undefined) {
+      const error = toDatabaseError(failure.reason);
+      // After a failed statement COMMIT has rolled back; a connection that broke is not given to anybody else.
+      client.release(error instanceof AppError);
+      throw error;
+    }
+    client.release();
+    const results = settled.slice(1, -1).map((one) => (one.status === 'fulfilled' ? one.value.rows : []));
+    return results as { [Index in keyof Rows]: Rows[Index][] };
   }
 
   /** The same for Prisma's queries. */
@@ -148,6 +180,12 @@ export class Database {
   }
 }
 
+/** SET takes no parameters; an id holds nothing but hexadecimal digits and dashes. @throws AppError VALIDATION_FAILED */
+function beginAs(workspaceId: string): string {
+  requireId(workspaceId);
+  return `BEGIN; SET LOCAL runledger.workspace_id = '${workspaceId}'`;
+}
+
 function requireId(workspaceId: string): void {
   if (!isId(workspaceId)) throw new AppError('VALIDATION_FAILED', 'the workspace id is not a UUID');
 }
@@ -170,5 +208,7 @@ function connectionOptions(options: DatabaseOptions): pg.ClientConfig {
     application_name: options.applicationName ?? `runledger-${options.role}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    // Lets `tenantQueries` send several statements at once; whoever awaits each of theirs sees no difference.
+    pipeline: true,
   };
 }

@@ -88,9 +88,10 @@ export class ApiKeys {
     if (now - noted < USE_NOTED_EVERY_MS) return;
     this.notedAt.set(row.id, now);
     this.database
-      .tenant(row.workspace_id, (client) =>
-        client.query('UPDATE api_keys SET last_used_at = now() WHERE id = $1', [row.id]),
-      )
+      .tenantQuery(row.workspace_id, {
+        text: 'UPDATE api_keys SET last_used_at = now() WHERE id = $1',
+        values: [row.id],
+      })
       .catch((error: unknown) => this.logger.debug(`the use of key ${row.id} was not noted: ${messageOf(error)}`));
   }
 }

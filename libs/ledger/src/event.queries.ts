@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type DatabaseClient } from '#database';
+import { Database } from '#database';
 import type { ChainHead, LedgerEvent } from './catalogue.js';
 import { EVENT_COLUMNS, toLedgerEvent, type EventRow } from './event.rows.js';
 import { ChainVerifier, type ChainVerdict } from './verify.js';
@@ -12,30 +12,17 @@ export class EventQueries {
   constructor(private readonly database: Database) {}
 
   /** Up to `limit` events behind `afterSeq`, in the order of their `seq`; none for a job that the workspace does not have. */
-  page(workspaceId: string, jobId: string, afterSeq: number, limit: number): Promise<LedgerEvent[]> {
-    return this.database.tenant(workspaceId, (client) => this.pageWithin(client, workspaceId, jobId, afterSeq, limit));
-  }
-
-  /** As `page`, in the tenant's transaction of a caller that reads more than this. */
-  async pageWithin(
-    client: DatabaseClient,
-    workspaceId: string,
-    jobId: string,
-    afterSeq: number,
-    limit: number,
-  ): Promise<LedgerEvent[]> {
-    const values = [workspaceId, jobId, afterSeq, limit];
-    const { rows } = await client.query<EventRow>({ name: 'events-of-job', text: EVENTS_OF_JOB, values });
-    return rows.map(toLedgerEvent);
+  async page(workspaceId: string, jobId: string, afterSeq: number, limit: number): Promise<LedgerEvent[]> {
+    const statement = eventsStatement(workspaceId, jobId, afterSeq, limit);
+    return (await this.database.tenantQuery<EventRow>(workspaceId, statement)).map(toLedgerEvent);
   }
 
   /** Where the job's row says that its chain ends. @returns null when the workspace has no such job */
-  head(workspaceId: string, jobId: string): Promise<ChainHead | null> {
-    return this.database.tenant(workspaceId, async (client) => {
-      const text = 'SELECT head_seq AS seq, head_hash AS hash FROM runner_jobs WHERE workspace_id = $1 AND id = $2';
-      const { rows } = await client.query<ChainHead>({ name: 'head-of-job', text, values: [workspaceId, jobId] });
-      return rows[0] ?? null;
-    });
+  async head(workspaceId: string, jobId: string): Promise<ChainHead | null> {
+    const text = 'SELECT head_seq AS seq, head_hash AS hash FROM runner_jobs WHERE workspace_id = $1 AND id = $2';
+    const statement = { name: 'head-of-job', text, values: [workspaceId, jobId] };
+    const [head] = await this.database.tenantQuery<{ seq: number; hash: string }>(workspaceId, statement);
+    return head ?? null;
   }
 
   /**
@@ -72,6 +59,11 @@ export class EventQueries {
       last = events.at(-1)?.seq ?? last;
     }
   }
+}
+
+/** The statement of `page`, for a caller that sends it together with others; its rows are `EventRow`s. */
+export function eventsStatement(workspaceId: string, jobId: string, afterSeq: number, limit: number) {
+  return { name: 'events-of-job', text: EVENTS_OF_JOB, values: [workspaceId, jobId, afterSeq, limit] };
 }
 
 const EVENTS_OF_JOB = `

@@ -52,6 +52,24 @@ it('runs SQL and Prisma as one tenant, and as nobody outside', async () => {
   expect(await worker.prisma.runnerJob.count()).toBe(2);
 });
 
+it('sends statements that do not wait for each other as one tenant, all or nothing', async () => {
+  const [ids, ones] = await api.tenantQueries<[{ id: string }, { one: number }]>(mine.workspaceId, [
+    { text: 'SELECT id FROM runner_jobs' },
+    { name: 'one', text: 'SELECT $1::int AS one', values: [1] },
+  ]);
+  expect([ids, ones]).toEqual([[{ id: mine.jobId }], [{ one: 1 }]]);
+
+  const count = { text: 'SELECT count(*)::int AS n FROM job_steps' };
+  const step = `INSERT INTO job_steps (id, workspace_id, job_id, ordinal, key, name, phase, type) VALUES (gen_random_uuid(), '${mine.workspaceId}', '${mine.jobId}', 99, 'lost', 'lost', 'SETUP', 'GATE')`;
+  const broken = api.tenantQueries(mine.workspaceId, [{ text: step }, { text: 'SELECT 1 / 0' }, count]);
+  await expect(broken).rejects.toMatchObject({ code: '22012' });
+  expect(await api.tenantQuery(mine.workspaceId, count)).toEqual([{ n: 0 }]);
+  // The connections go on to work, and for nobody in particular.
+  await Promise.all(
+    Array.from({ length: 8 }, () => expect(api.query('SELECT id FROM runner_jobs')).resolves.toEqual([])),
+  );
+});
+
 it('never mixes tenants on pooled connections, however they interleave', async () => {
   const seen = await Promise.all(
     Array.from({ length: 60 }, (_, index) => {
@@ -84,6 +102,7 @@ it('refuses a workspace id that is none', async () => {
   const run = async (): Promise<void> => undefined;
   for (const id of ['', "x'; DROP TABLE runner_jobs; --", '0']) {
     await expect(api.tenant(id, run)).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+    await expect(api.tenantQuery(id, { text: 'SELECT 1' })).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
     await expect(api.tenantPrisma(id, run)).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
   }
   expect(await api.tenant(newId(), jobIds)).toEqual([]);

@@ -50,19 +50,17 @@ export class ArtifactQueries {
     jobId: string,
     options: { limit: number; beforeId: string | null },
   ): Promise<ArtifactView[]> {
-    const rows = await this.database.tenant(workspaceId, async (client) => {
-      const text = `SELECT ${COLUMNS} FROM artifacts WHERE workspace_id = $1 AND job_id = $2 AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4`;
-      return (await client.query<ArtifactRow>(text, [workspaceId, jobId, options.beforeId, options.limit])).rows;
-    });
+    const text = `SELECT ${COLUMNS} FROM artifacts WHERE workspace_id = $1 AND job_id = $2 AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4`;
+    const values = [workspaceId, jobId, options.beforeId, options.limit];
+    const rows = await this.database.tenantQuery<ArtifactRow>(workspaceId, { text, values });
     return rows.map(toArtifact);
   }
 
   /** @returns null when the job has no such artifact */
   async get(workspaceId: string, jobId: string, artifactId: string): Promise<StoredArtifact | null> {
-    const rows = await this.database.tenant(workspaceId, async (client) => {
-      const text = `SELECT ${COLUMNS} FROM artifacts WHERE workspace_id = $1 AND job_id = $2 AND id = $3`;
-      return (await client.query<ArtifactRow>(text, [workspaceId, jobId, artifactId])).rows;
-    });
+    const text = `SELECT ${COLUMNS} FROM artifacts WHERE workspace_id = $1 AND job_id = $2 AND id = $3`;
+    const values = [workspaceId, jobId, artifactId];
+    const rows = await this.database.tenantQuery<ArtifactRow>(workspaceId, { text, values });
     const row = rows[0];
     return row === undefined ? null : { ...toArtifact(row), blobKey: row.blob_key };
   }

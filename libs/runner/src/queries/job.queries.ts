@@ -39,44 +39,31 @@ export class JobQueries {
     where('job.id < ?', options.beforeId);
     where('job.status = ?', options.status);
     where('job.kind = ?', options.kind);
-    const rows = await this.database.tenant(workspaceId, async (client) => {
-      const text = `SELECT ${JOB_SUMMARY_COLUMNS} FROM runner_jobs AS job WHERE ${conditions.join(' AND ')} ORDER BY job.id DESC LIMIT $2`;
-      return (await client.query<JobSummaryRow>(text, values)).rows;
-    });
+    const text = `SELECT ${JOB_SUMMARY_COLUMNS} FROM runner_jobs AS job WHERE ${conditions.join(' AND ')} ORDER BY job.id DESC LIMIT $2`;
+    const rows = await this.database.tenantQuery<JobSummaryRow>(workspaceId, { text, values });
     return rows.map(toJobSummary);
   }
 
   /** One statement, so one moment: a job is never shown with steps of another. @returns null when the workspace has no such job */
-  get(workspaceId: string, jobId: string): Promise<JobView | null> {
-    return this.database.tenant(workspaceId, async (client) => {
-      const found = await client.query<JobDetailRow & { steps: StepRow[] }>({
-        name: 'job-detail',
-        text: JOB_DETAIL,
-        values: [workspaceId, jobId],
-      });
-      const job = found.rows[0];
-      return job === undefined ? null : toJob(job, job.steps);
-    });
+  async get(workspaceId: string, jobId: string): Promise<JobView | null> {
+    const statement = { name: 'job-detail', text: JOB_DETAIL, values: [workspaceId, jobId] };
+    const [job] = await this.database.tenantQuery<JobDetailRow & { steps: StepRow[] }>(workspaceId, statement);
+    return job === undefined ? null : toJob(job, job.steps);
   }
 
   /** @returns null when the workspace has no such job: a job has at least one step */
   async steps(workspaceId: string, jobId: string): Promise<StepView[] | null> {
-    const rows = await this.database.tenant(workspaceId, async (client) => {
-      const text = `SELECT ${STEP_COLUMNS} FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2 ORDER BY step.ordinal`;
-      return (await client.query<StepRow>({ name: 'steps-of-job', text, values: [workspaceId, jobId] })).rows;
-    });
+    const text = `SELECT ${STEP_COLUMNS} FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2 ORDER BY step.ordinal`;
+    const statement = { name: 'steps-of-job', text, values: [workspaceId, jobId] };
+    const rows = await this.database.tenantQuery<StepRow>(workspaceId, statement);
     return rows.length === 0 ? null : rows.map(toStep);
   }
 
   /** Whether the workspace has the job, for lists below it that may be empty. */
   async exists(workspaceId: string, jobId: string): Promise<boolean> {
-    return this.database.tenant(workspaceId, async (client) => {
-      const found = await client.query('SELECT 1 FROM runner_jobs WHERE workspace_id = $1 AND id = $2', [
-        workspaceId,
-        jobId,
-      ]);
-      return found.rowCount === 1;
-    });
+    const text = 'SELECT 1 FROM runner_jobs WHERE workspace_id = $1 AND id = $2';
+    const rows = await this.database.tenantQuery(workspaceId, { text, values: [workspaceId, jobId] });
+    return rows.length === 1;
   }
 }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
-import { EventQueries, type LedgerEvent } from '#ledger';
+import { eventsStatement, toLedgerEvent, type EventRow, type LedgerEvent } from '#ledger';
 import type { JobStatus } from '../state/job-state.js';
 
 /** A piece of live output. */
@@ -60,29 +60,23 @@ const NOTHING_SEEN: ChunkPosition = { sandboxJobId: '00000000-0000-0000-0000-000
 /** What a follower of a job asks for after each wake-up. */
 @Injectable()
 export class LiveQueries {
-  constructor(
-    private readonly database: Database,
-    private readonly ledger: EventQueries,
-  ) {}
+  constructor(private readonly database: Database) {}
 
   /**
-   * One look, in one transaction. The events are read after the chunks, never before: then the events that explain a chunk, or that end
-   * its step, are among them.
+   * One look, in one transaction and one round trip. The events are read after the chunks, never before: then the events that explain a
+   * chunk, or that end its step, are among them.
    * @returns null when the workspace has no such job
    */
-  read(workspaceId: string, jobId: string, position: LivePosition): Promise<LiveView | null> {
+  async read(workspaceId: string, jobId: string, position: LivePosition): Promise<LiveView | null> {
     const after = position.chunk ?? NOTHING_SEEN;
-    return this.database.tenant(workspaceId, async (client) => {
-      const values = [workspaceId, jobId, after.sandboxJobId, after.seq, position.maxChunks];
-      const row = (await client.query<LiveRow>({ name: 'live-job', text: LIVE, values })).rows[0];
-      if (row === undefined) return null;
-      const { status, head_seq: headSeq } = row;
-      const unseen = headSeq > position.seq || row.chunks !== null;
-      const events = unseen
-        ? await this.ledger.pageWithin(client, workspaceId, jobId, position.seq, position.maxEvents)
-        : [];
-      return { status, headSeq, events, chunks: (row.chunks ?? []).map(chunkView) };
-    });
+    const values = [workspaceId, jobId, after.sandboxJobId, after.seq, position.maxChunks];
+    const [[row], events] = await this.database.tenantQueries<[LiveRow, EventRow]>(workspaceId, [
+      { name: 'live-job', text: LIVE, values },
+      eventsStatement(workspaceId, jobId, position.seq, position.maxEvents),
+    ]);
+    if (row === undefined) return null;
+    const { status, head_seq: headSeq, chunks } = row;
+    return { status, headSeq, events: events.map(toLedgerEvent), chunks: (chunks ?? []).map(chunkView) };
   }
 }
 

@@ -28,14 +28,10 @@ export class TranscriptQueries {
     stepId: string,
     attempt: number | null,
   ): Promise<TranscriptView | null> {
-    const rows = await this.database.tenant(workspaceId, async (client) => {
-      return (
-        await client.query<ExecutionRow>({
-          name: 'transcript-of-step',
-          text: TRANSCRIPT,
-          values: [workspaceId, jobId, stepId, attempt],
-        })
-      ).rows;
+    const rows = await this.database.tenantQuery<ExecutionRow>(workspaceId, {
+      name: 'transcript-of-step',
+      text: TRANSCRIPT,
+      values: [workspaceId, jobId, stepId, attempt],
     });
     const row = rows[0];
     if (row === undefined) return null;

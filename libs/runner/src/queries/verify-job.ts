@@ -76,9 +76,8 @@ export class VerifyJob {
   }
 
   private async rows(workspaceId: string, jobId: string): Promise<{ state: JobState; head: ChainHead } | null> {
-    const rows = await this.database.tenant(workspaceId, async (client) => {
-      return (await client.query<JobRow & { steps: StepRow[] | null }>(ROWS, [workspaceId, jobId])).rows;
-    });
+    const statement = { name: 'rows-of-job', text: ROWS, values: [workspaceId, jobId] };
+    const rows = await this.database.tenantQuery<JobRow & { steps: StepRow[] | null }>(workspaceId, statement);
     const row = rows[0];
     return row === undefined ? null : { state: jobStateOf(row, row.steps ?? []), head: headOf(row) };
   }

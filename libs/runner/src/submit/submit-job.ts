@@ -64,7 +64,7 @@ export class SubmitJob {
       JSON.stringify(submissions.flatMap(stepRecords)),
       JSON.stringify(submissions.flatMap((submission) => submission.events.map(eventRow))),
     ];
-    await this.database.tenant(workspaceId, (client) => client.query({ name: 'insert-jobs', text: INSERT, values }));
+    await this.database.tenantQuery(workspaceId, { name: 'insert-jobs', text: INSERT, values });
     return submissions.map(() => undefined);
   }
 }
