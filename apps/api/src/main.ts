@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
-import { loadConfig, onParentExit, ProcessLog, type Config } from '#config';
+import { loadConfig, ProcessLog, runProcess, stopInOrder, type Config } from '#config';
 import { Database } from '#database';
-import { AppError, messageOf } from '#kernel';
+import { AppError } from '#kernel';
 import { QueueProducer } from '#queue';
 import { createApp } from './create-app.js';
 
@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   await app.get(QueueProducer).ping();
   const url = await listen(app, config);
   log.pino.level = config.log.level;
-  stopInOrder(app, config.runner.graceMs, log);
+  stopInOrder(log, () => stop(app, config.runner.graceMs));
   log.log({ msg: `listening on ${url}`, url, backend: config.redisUrl === undefined ? 'postgres' : 'redis' });
   process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
 }
@@ -54,31 +54,10 @@ async function listen(app: NestFastifyApplication, { http: { host, port } }: Con
 }
 
 /** Event streams end first, then requests under way are answered, then connections close: Nest's hooks run in this order. */
-function stopInOrder(app: NestFastifyApplication, graceMs: number, log: ProcessLog): void {
-  let stopping = false;
-  const stop = (why: string): void => {
-    if (stopping) return;
-    stopping = true;
-    log.log(`${why}: stopping`);
-    // A client that neither reads nor leaves must not hold the process for long.
-    setTimeout(() => app.getHttpServer().closeAllConnections(), graceMs).unref();
-    app.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error(messageOf(error));
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
-  onParentExit(() => stop('the supervisor is gone'));
+async function stop(app: NestFastifyApplication, graceMs: number): Promise<void> {
+  // A client that neither reads nor leaves must not hold the process for long.
+  setTimeout(() => app.getHttpServer().closeAllConnections(), graceMs).unref();
+  await app.close();
 }
 
-main().catch((error: unknown) => {
-  // What a person can put right is one line; only a defect of ours shows its stack.
-  process.stderr.write(
-    `${error instanceof AppError ? `runledger api: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
-  );
-  process.exit(1);
-});
+runProcess('runledger api', main);

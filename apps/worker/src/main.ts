@@ -2,8 +2,7 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
-import { loadConfig, onParentExit, ProcessLog, type Config } from '#config';
-import { AppError, messageOf } from '#kernel';
+import { loadConfig, ProcessLog, runProcess, stopInOrder } from '#config';
 import { parseQueueNames, QueueWorkers } from '#queue';
 import { RunnerService } from './runner.service.js';
 import { WorkerModule } from './worker.module.js';
@@ -21,7 +20,7 @@ async function main(): Promise<void> {
     logger: log,
     abortOnError: false,
   });
-  stopInOrder(app, config, log);
+  stopInOrder(log, () => stop(app, config.runner.graceMs));
   await app.get(RunnerService).start();
   await app.get(QueueWorkers).start(queues);
   log.log({
@@ -34,32 +33,11 @@ async function main(): Promise<void> {
 }
 
 /** New work is refused first, then running steps get their grace, then connections close. */
-function stopInOrder(app: INestApplicationContext, config: Config, log: ProcessLog): void {
-  let stopping = false;
-  const stop = (why: string): void => {
-    if (stopping) return;
-    stopping = true;
-    log.log(`${why}: stopping, running steps have ${config.runner.graceMs} ms`);
-    void (async () => {
-      const paused = app.get(QueueWorkers).pause();
-      await app.get(RunnerService).stop(config.runner.graceMs);
-      await paused;
-      await app.close();
-      process.exit(0);
-    })().catch((error: unknown) => {
-      log.error(messageOf(error));
-      process.exit(1);
-    });
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
-  onParentExit(() => stop('the supervisor is gone'));
+async function stop(app: INestApplicationContext, graceMs: number): Promise<void> {
+  const paused = app.get(QueueWorkers).pause();
+  await app.get(RunnerService).stop(graceMs);
+  await paused;
+  await app.close();
 }
 
-main().catch((error: unknown) => {
-  // What a person can put right is one line; only a defect of ours shows its stack.
-  process.stderr.write(
-    `${error instanceof AppError ? `runledger worker: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
-  );
-  process.exit(1);
-});
+runProcess('runledger worker', main);

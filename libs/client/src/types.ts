@@ -53,6 +53,8 @@ export interface JobStep {
   /** 0 before the first start. */
   attempt: number;
   outputs: Record<string, unknown> | null;
+  /** Of a COMMAND's last attempt; null for other types and before it ended. */
+  exitCode: number | null;
   error: ErrorSummary | null;
   skipReason: string | null;
   tokensInput: number;

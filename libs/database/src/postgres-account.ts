@@ -40,7 +40,10 @@ export function launchAs({ ids }: Account, command: string, args: string[], fold
 
 /** True when the account can do without, or when there is no `setpriv` and the attempt must be made anyway. */
 function mayEnter(ids: Account['ids'], program: string, folder: string): boolean {
-  const test = spawnSync('/bin/sh', ['-c', 'test -x "$1" && test -x "$2"', 'sh', program, folder], { ...ids, cwd: '/' });
+  const test = spawnSync('/bin/sh', ['-c', 'test -x "$1" && test -x "$2"', 'sh', program, folder], {
+    ...ids,
+    cwd: '/',
+  });
   return test.status === 0 || spawnSync('setpriv', ['--version']).status !== 0;
 }
 

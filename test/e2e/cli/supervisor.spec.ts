@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RunledgerClient } from '#client';
 import { startSystem } from '#testing';
+import { commandOf, processesOf, read } from '../processes.js';
 import { cliFor, jsonLines, runCli, startCli } from './run-cli.js';
 
 let dataDir: string;
@@ -17,27 +18,11 @@ afterEach(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
 const env = { SANDBOX: 'process', SHUTDOWN_GRACE_MS: '1000' };
 const GREETING = 'name: greeting\nsteps:\n  - { key: greet, type: COMMAND, run: echo hello }\n';
 
-/** Every process whose command line or environment names the folder: all of a system's do. */
-function processesOf(folder: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => ['cmdline', 'environ'].some((file) => read(`/proc/${pid}/${file}`).includes(folder)))
-    .map(Number);
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
 async function until(condition: () => boolean, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > deadline) {
-      const left = processesOf(dataDir).map((pid) => read(`/proc/${pid}/cmdline`).replaceAll('\0', ' '));
+      const left = processesOf(dataDir).map(commandOf);
       throw new Error(`it did not come true in time; processes: ${left.join('\n')}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -16,11 +16,11 @@ export interface SystemUnderTest extends TestSystem {
 /** @param through where the system believes its database to be; default: where it is */
 export async function openSystem(
   env: Record<string, string>,
-  through: (database: TestDatabase) => string = ({ ownerUrl }) => ownerUrl,
+  through: (database: TestDatabase) => Promise<string> = ({ ownerUrl }) => Promise.resolve(ownerUrl),
 ): Promise<SystemUnderTest> {
   const database = await createTestDatabase();
   const system = await startSystem({
-    env: { SANDBOX: 'process', SHUTDOWN_GRACE_MS: '1000', DATABASE_URL: through(database), ...env },
+    env: { SANDBOX: 'process', SHUTDOWN_GRACE_MS: '1000', DATABASE_URL: await through(database), ...env },
   }).catch(async (error: unknown) => {
     await database.drop();
     throw error;

@@ -97,6 +97,7 @@ const step = (own: {
   name: own.key,
   status: 'COMPLETED',
   attempt: 1,
+  exitCode: own.type === 'COMMAND' ? 0 : null,
   error: null,
   skipReason: null,
   tokensInput: 0,

@@ -14,6 +14,7 @@ const step = (key: string, phase: JobStep['phase'], type: JobStep['type'], name:
   status: 'PENDING',
   attempt: 0,
   outputs: null,
+  exitCode: null,
   error: null,
   skipReason: null,
   tokensInput: 0,

@@ -1,20 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
 import type { JobStatus } from '../state/job-state.js';
-import {
-  JOB_DETAIL_COLUMNS,
-  JOB_SUMMARY_COLUMNS,
-  STEP_COLUMNS,
-  toJob,
-  toJobSummary,
-  toStep,
-  type JobDetailRow,
-  type JobSummaryRow,
-  type JobSummaryView,
-  type JobView,
-  type StepRow,
-  type StepView,
-} from './job-views.js';
+import { JOB_CORE_COLUMNS, jobCoreOf, stepStateOf, type JobCoreRow, type StepRow } from '../store/job-rows.js';
+import { jobView, stepView, summaryView, type JobSummaryView, type JobView, type StepView } from './job-views.js';
+import { readStoredJob } from './stored-job.js';
 
 export interface JobListOptions {
   limit: number;
@@ -39,24 +28,23 @@ export class JobQueries {
     where('job.id < ?', options.beforeId);
     where('job.status = ?', options.status);
     where('job.kind = ?', options.kind);
-    const text = `SELECT ${JOB_SUMMARY_COLUMNS} FROM runner_jobs AS job WHERE ${conditions.join(' AND ')} ORDER BY job.id DESC LIMIT $2`;
-    const rows = await this.database.tenantQuery<JobSummaryRow>(workspaceId, { text, values });
-    return rows.map(toJobSummary);
+    const text = `SELECT ${JOB_CORE_COLUMNS} FROM runner_jobs AS job WHERE ${conditions.join(' AND ')} ORDER BY job.id DESC LIMIT $2`;
+    const rows = await this.database.tenantQuery<JobCoreRow>(workspaceId, { text, values });
+    return rows.map((row) => summaryView(jobCoreOf(row), row.version));
   }
 
-  /** One statement, so one moment: a job is never shown with steps of another. @returns null when the workspace has no such job */
+  /** @returns null when the workspace has no such job */
   async get(workspaceId: string, jobId: string): Promise<JobView | null> {
-    const statement = { name: 'job-detail', text: JOB_DETAIL, values: [workspaceId, jobId] };
-    const [job] = await this.database.tenantQuery<JobDetailRow & { steps: StepRow[] }>(workspaceId, statement);
-    return job === undefined ? null : toJob(job, job.steps);
+    const job = await readStoredJob(this.database, workspaceId, jobId);
+    return job === null ? null : jobView(job);
   }
 
   /** @returns null when the workspace has no such job: a job has at least one step */
   async steps(workspaceId: string, jobId: string): Promise<StepView[] | null> {
-    const text = `SELECT ${STEP_COLUMNS} FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2 ORDER BY step.ordinal`;
+    const text = 'SELECT * FROM job_steps WHERE workspace_id = $1 AND job_id = $2 ORDER BY ordinal';
     const statement = { name: 'steps-of-job', text, values: [workspaceId, jobId] };
     const rows = await this.database.tenantQuery<StepRow>(workspaceId, statement);
-    return rows.length === 0 ? null : rows.map(toStep);
+    return rows.length === 0 ? null : rows.map((row) => stepView(jobId, stepStateOf(row)));
   }
 
   /** Whether the workspace has the job, for lists below it that may be empty. */
@@ -66,10 +54,3 @@ export class JobQueries {
     return rows.length === 1;
   }
 }
-
-const JOB_DETAIL = `
-SELECT ${JOB_DETAIL_COLUMNS}, (
-  SELECT jsonb_agg(to_jsonb(own) ORDER BY own.ordinal)
-  FROM (SELECT ${STEP_COLUMNS} FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2) AS own
-) AS steps
-FROM runner_jobs AS job WHERE job.workspace_id = $1 AND job.id = $2`;

@@ -3,8 +3,8 @@ import { Database } from '#database';
 import { EventQueries, type ChainHead, type LedgerEvent } from '#ledger';
 import type { JobState } from '../state/job-state.js';
 import { IllegalEventError, reduceJob } from '../state/reduce.js';
-import { headOf, jobStateOf, type JobRow, type StepRow } from '../store/job-rows.js';
 import { compareStates } from './compare-states.js';
+import { readStoredJob } from './stored-job.js';
 
 export interface VerifyView {
   jobId: string;
@@ -57,7 +57,7 @@ export class VerifyJob {
   }
 
   private async compare(workspaceId: string, jobId: string, folding: Folding): Promise<string[]> {
-    const stored = await this.rows(workspaceId, jobId);
+    const stored = await readStoredJob(this.database, workspaceId, jobId);
     if (stored === null) return ['the job is gone'];
     // A running job has gone on since its chain was read: fold up to the rows' own head.
     while (folding.problem === null && folding.seq < stored.head.seq) {
@@ -73,13 +73,6 @@ export class VerifyJob {
     }
     if (folding.problem !== null) return [folding.problem];
     return folding.state === null ? ['the job has no events'] : compareStates(folding.state, stored.state);
-  }
-
-  private async rows(workspaceId: string, jobId: string): Promise<{ state: JobState; head: ChainHead } | null> {
-    const statement = { name: 'rows-of-job', text: ROWS, values: [workspaceId, jobId] };
-    const rows = await this.database.tenantQuery<JobRow & { steps: StepRow[] | null }>(workspaceId, statement);
-    const row = rows[0];
-    return row === undefined ? null : { state: jobStateOf(row, row.steps ?? []), head: headOf(row) };
   }
 }
 
@@ -102,7 +95,3 @@ class Folding {
     }
   }
 }
-
-const ROWS = `
-SELECT job.*, (SELECT jsonb_agg(to_jsonb(step)) FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2) AS steps
-FROM runner_jobs AS job WHERE job.workspace_id = $1 AND job.id = $2`;

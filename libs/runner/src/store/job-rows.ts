@@ -3,8 +3,8 @@ import type { ChainHead } from '#ledger';
 import type { Phase, StepType } from '../definition/definition.js';
 import type { JobState, JobStatus, StepState, StepStatus } from '../state/job-state.js';
 
-/** A row of `runner_jobs` as node-postgres gives it, without its steps. */
-export interface JobRow {
+/** The columns of `runner_jobs` that a list shows, as node-postgres gives them. */
+export interface JobCoreRow {
   id: string;
   workspace_id: string;
   kind: string;
@@ -13,17 +13,10 @@ export interface JobRow {
   priority: number;
   progress_percent: number;
   current_phase: Phase | null;
-  definition: JsonObject;
-  result: JsonObject | null;
   error_code: string | null;
   error_message: string | null;
-  failed_step_id: string | null;
   created_by_type: string;
   created_by_id: string;
-  head_seq: number;
-  head_hash: string;
-  epoch: number;
-  offers: number;
   version: number;
   created_at: Date;
   queued_at: Date | null;
@@ -32,7 +25,24 @@ export interface JobRow {
   updated_at: Date;
 }
 
-/** A row of `job_steps` as `to_jsonb` gives it: times are text. */
+/** A whole row of `runner_jobs`, without its steps. */
+export interface JobRow extends JobCoreRow {
+  definition: JsonObject;
+  result: JsonObject | null;
+  failed_step_id: string | null;
+  head_seq: number;
+  head_hash: string;
+  epoch: number;
+  offers: number;
+}
+
+export const JOB_CORE_COLUMNS = `id, workspace_id, kind, name, status, priority, progress_percent, current_phase, error_code, error_message,
+  created_by_type, created_by_id, version, created_at, queued_at, started_at, completed_at, updated_at`;
+
+/** What `JobCoreRow` says of a job. */
+export type JobCore = Omit<JobState, 'definition' | 'result' | 'failedStepId' | 'steps'>;
+
+/** A row of `job_steps`; its times are text where it came as JSON. */
 export interface StepRow {
   id: string;
   ordinal: number;
@@ -51,10 +61,10 @@ export interface StepRow {
   tokens_input: number;
   tokens_output: number;
   duration_ms: number | null;
-  created_at: string;
-  started_at: string | null;
-  completed_at: string | null;
-  updated_at: string;
+  created_at: Date | string;
+  started_at: Date | string | null;
+  completed_at: Date | string | null;
+  updated_at: Date | string;
 }
 
 export function headOf(row: JobRow): ChainHead {
@@ -64,6 +74,16 @@ export function headOf(row: JobRow): ChainHead {
 /** @param steps in any order; empty where only the job itself is of interest */
 export function jobStateOf(row: JobRow, steps: StepRow[]): JobState {
   return {
+    ...jobCoreOf(row),
+    definition: row.definition,
+    result: row.result,
+    failedStepId: row.failed_step_id,
+    steps: steps.map(stepStateOf).sort((one, other) => one.ordinal - other.ordinal),
+  };
+}
+
+export function jobCoreOf(row: JobCoreRow): JobCore {
+  return {
     id: row.id,
     workspaceId: row.workspace_id,
     kind: row.kind,
@@ -72,11 +92,8 @@ export function jobStateOf(row: JobRow, steps: StepRow[]): JobState {
     priority: row.priority,
     progressPercent: row.progress_percent,
     currentPhase: row.current_phase,
-    definition: row.definition,
-    result: row.result,
     errorCode: row.error_code,
     errorMessage: row.error_message,
-    failedStepId: row.failed_step_id,
     createdByType: row.created_by_type,
     createdById: row.created_by_id,
     createdAt: row.created_at.toISOString(),
@@ -84,11 +101,10 @@ export function jobStateOf(row: JobRow, steps: StepRow[]): JobState {
     startedAt: iso(row.started_at),
     completedAt: iso(row.completed_at),
     updatedAt: row.updated_at.toISOString(),
-    steps: steps.map(stepStateOf).sort((one, other) => one.ordinal - other.ordinal),
   };
 }
 
-function stepStateOf(row: StepRow): StepState {
+export function stepStateOf(row: StepRow): StepState {
   return {
     id: row.id,
     ordinal: row.ordinal,
@@ -108,16 +124,12 @@ function stepStateOf(row: StepRow): StepState {
     tokensOutput: row.tokens_output,
     durationMs: row.duration_ms,
     createdAt: new Date(row.created_at).toISOString(),
-    startedAt: isoText(row.started_at),
-    completedAt: isoText(row.completed_at),
+    startedAt: iso(row.started_at),
+    completedAt: iso(row.completed_at),
     updatedAt: new Date(row.updated_at).toISOString(),
   };
 }
 
-function iso(date: Date | null): string | null {
-  return date === null ? null : date.toISOString();
-}
-
-function isoText(text: string | null): string | null {
-  return text === null ? null : new Date(text).toISOString();
+function iso(date: Date | string | null): string | null {
+  return date === null ? null : new Date(date).toISOString();
 }

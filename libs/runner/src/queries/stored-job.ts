@@ -1,0 +1,19 @@
+import type { Database } from '#database';
+import { headOf, jobStateOf, type JobRow, type StepRow } from '../store/job-rows.js';
+import type { StoredJob } from './job-views.js';
+
+/**
+ * A job and its steps by one statement, so as of one moment: a job is never seen with steps of another.
+ * @returns null when the workspace has no such job
+ */
+export async function readStoredJob(database: Database, workspaceId: string, jobId: string): Promise<StoredJob | null> {
+  const statement = { name: 'stored-job', text: STORED_JOB, values: [workspaceId, jobId] };
+  const [row] = await database.tenantQuery<JobRow & { steps: StepRow[] | null }>(workspaceId, statement);
+  return row === undefined
+    ? null
+    : { state: jobStateOf(row, row.steps ?? []), head: headOf(row), version: row.version };
+}
+
+const STORED_JOB = `
+SELECT job.*, (SELECT jsonb_agg(to_jsonb(step)) FROM job_steps AS step WHERE step.workspace_id = $1 AND step.job_id = $2) AS steps
+FROM runner_jobs AS job WHERE job.workspace_id = $1 AND job.id = $2`;
