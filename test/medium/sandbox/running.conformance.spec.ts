@@ -237,6 +237,7 @@ describeDrivers('running and ending', (name, sandbox) => {
       const stop = new AbortController();
       const running = sandbox().run('echo begun; sleep 300', {
         stop: stop.signal,
+        graceMs: 10_000,
         onOutput: () => stop.abort(new AppError('LEASE_LOST', 'another worker has the job')),
       });
       await expect(running).resolves.toMatchObject({
