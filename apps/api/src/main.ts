@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   await app.get(QueueProducer).ping();
   const url = await listen(app, config);
   log.pino.level = config.log.level;
-  stopInOrder(log, () => stop(app, config.runner.graceMs));
+  stopInOrder(log, config.runner.graceMs, () => stop(app, config.runner.graceMs));
   log.log({ msg: `listening on ${url}`, url, backend: config.redisUrl === undefined ? 'postgres' : 'redis' });
   process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
 }

@@ -21,9 +21,11 @@ export class RunnerService {
     if (unavailable !== null) this.logger.error(`commands cannot run on this host: ${unavailable}`);
     if (this.sandbox.name === 'process')
       this.logger.warn('SANDBOX=process: commands run with all rights of this process and without isolation');
-    await this.database.listen(SUBMITTED_CHANNEL, () => void this.admission.admitPending());
+    const admit = (): void => void this.admission.admitPending();
+    // What was submitted while the connection was away was not heard.
+    await this.database.listen(SUBMITTED_CHANNEL, admit, admit);
     this.reconciler.start();
-    void this.admission.admitPending();
+    admit();
   }
 
   /** @param graceMs how long running steps may go on */

@@ -2,6 +2,7 @@ export { Admission } from './admission/admission.js';
 export { Reconciler } from './admission/reconciler.js';
 export { JobRunner } from './engine/job-runner.js';
 export type { WakeEnd } from './engine/job-runner.js';
+export { INSTALLED_ACTIONS } from './executors/installed-actions.js';
 export { RunnerWorkerModule, SANDBOX } from './runner-worker.module.js';
 export { SubmitJob, SUBMITTED_CHANNEL } from './submit/submit-job.js';
 export type { Submitted } from './submit/submit-job.js';

@@ -14,7 +14,7 @@ import { LeaseKeeper } from './engine/lease-keeper.js';
 import { StepRunner } from './engine/step-runner.js';
 import { Workdirs } from './engine/workdirs.js';
 import { ArtifactExecutor } from './executors/artifact.executor.js';
-import { BuiltInActions } from './executors/built-in-actions.js';
+import { INSTALLED_ACTIONS } from './executors/installed-actions.js';
 import { CommandExecutor } from './executors/command.executor.js';
 import { ExecutorRegistry } from './executors/executor-registry.js';
 import { GateExecutor } from './executors/gate.executor.js';
@@ -60,7 +60,7 @@ function executors(config: Config): Provider[] {
     {
       provide: CommandExecutor,
       useFactory: (sandbox: SandboxDriver, blobs: BlobStore, workdirs: Workdirs, live: LiveOutput) =>
-        new CommandExecutor(sandbox, blobs, workdirs, live, new BuiltInActions(), { readOnlyPaths, graceMs }),
+        new CommandExecutor(sandbox, blobs, workdirs, live, INSTALLED_ACTIONS, { readOnlyPaths, graceMs }),
       inject: [SANDBOX, BLOBS, Workdirs, LiveOutput],
     },
     {

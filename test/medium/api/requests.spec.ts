@@ -51,9 +51,9 @@ describe('requests and their answers', () => {
       'a deeply nested body',
       '['.repeat(200_000) + ']'.repeat(200_000),
       'application/json',
-      422,
-      'VALIDATION_FAILED',
-      /./,
+      400,
+      'MALFORMED_BODY',
+      /nested too deeply/,
     ],
   ])('refuses %s', async (_, body, type, status, code, detail) => {
     const answer = await post(body, type);
@@ -86,6 +86,13 @@ describe('requests and their answers', () => {
         message: expect.stringMatching(/./),
       });
     expect((await get(tenant.jobs)).body.items.every((job: { name: string }) => job.name !== '')).toBe(true);
+  });
+
+  it('refuses what no worker could run', async () => {
+    const steps = [{ key: 'clone', type: 'COMMAND', uses: 'git.clone' }];
+    const answer = await post({ name: 'unknown action', steps });
+    expect(answer.status).toBe(422);
+    expect(answer.body.errors).toEqual([expect.objectContaining({ field: 'steps[0].uses', rule: 'knownAction' })]);
   });
 
   it('knows its paths and their methods', async () => {

@@ -1,6 +1,7 @@
 import { systemClock } from '#kernel';
 import { verifyChain } from '#ledger';
 import { HeldJob } from '../../../libs/runner/src/engine/held-job.js';
+import { LeaseKeeper } from '../../../libs/runner/src/engine/lease-keeper.js';
 import { expectRowsEqualFold } from './expect-fold.js';
 import { startRunnerSystem, until, type Finished, type RunnerSystem } from './runner-system.js';
 
@@ -95,6 +96,25 @@ describe('a job whose worker goes away', () => {
     expect((await system.finished(jobId)).events).toEqual(finished.events);
     await close();
   }, 30_000);
+
+  it('is not counted as lost when its claim was given back while the leases were being renewed', async () => {
+    const { store, close } = system.openStore({ owner: 'keeper', leaseMs: 600 });
+    const idle = await system.startWorker({ serve: false });
+    const leases = new LeaseKeeper(store, 600);
+    const jobId = await system.submit(slowJob('true'));
+    const claimed = await until(() => store.claim(jobId));
+    const job = new HeldJob(store, systemClock, actor, claimed);
+    leases.hold(job, performance.now());
+    job.record('job.started', { workerId: 'keeper' });
+    expect(await job.commit('release')).toBe(true);
+    // Longer than two renewals; the keeper still has it, as it has between a job's last commit and the end of its tidying up.
+    await new Promise((resolve) => setTimeout(resolve, 450));
+    expect(job.lost.aborted).toBe(false);
+    leases.letGo(job);
+    leases.onApplicationShutdown();
+    await idle.stop();
+    await close();
+  });
 
   it('goes to one of twenty who claim it at once', async () => {
     const { store, close } = system.openStore({ owner: 'one of many', leaseMs: 60_000 });

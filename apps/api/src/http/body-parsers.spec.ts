@@ -21,6 +21,26 @@ describe('reading a body', () => {
     expect(problem.message).toContain(where);
   });
 
+  it.each([
+    ['{"name": "a", "name": "b"}', '"name"', 'line 1, column 15'],
+    ['{"steps": [{"key": "a"}, {"key": "b",\n "key": "c"}]}', '"key"', 'line 2, column 2'],
+    ['{"a": 1, "\\u0061": 2}', '"a"', 'line 1, column 10'],
+  ])('refuses %j, where a name stands twice', (body, name, where) => {
+    const problem = problemOf(() => parseJsonBody(body));
+    expect(problem.code).toBe('MALFORMED_BODY');
+    expect(problem.message).toContain(`${name} stands twice`);
+    expect(problem.message).toContain(where);
+  });
+
+  it('takes the same name in different objects', () => {
+    const body = { name: 'a', steps: [{ name: 'b' }, { name: 'b', with: { name: 'c' } }] };
+    expect(parseJsonBody(JSON.stringify(body))).toEqual(body);
+  });
+
+  it('refuses what is nested too deeply to be read, and nothing breaks', () => {
+    expect(problemOf(() => parseJsonBody('['.repeat(100_000) + ']'.repeat(100_000))).code).toBe('MALFORMED_BODY');
+  });
+
   it('says where YAML cannot be read', () => {
     const problem = problemOf(() => parseYamlBody('name: a\nsteps: [\n'));
     expect(problem.code).toBe('MALFORMED_BODY');

@@ -1,6 +1,6 @@
 import { Body, type PipeTransform } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { parse as parseJsonLeniently, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import { parse as parseJsonLeniently, printParseErrorCode, visit, type ParseError } from 'jsonc-parser';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { AppError, messageOf } from '#kernel';
 
@@ -50,8 +50,12 @@ export function ParsedBody(): ParameterDecorator {
 export function parseJsonBody(body: string): unknown {
   if (body.trim() === '') throw new AppError('MALFORMED_BODY', 'The body is empty; a JSON object was expected.');
   try {
-    return JSON.parse(body);
+    const value: unknown = JSON.parse(body);
+    refuseDuplicateNames(body);
+    return value;
   } catch (error) {
+    if (error instanceof AppError) throw error;
+    if (error instanceof RangeError) throw malformed('JSON', 'it is nested too deeply', undefined);
     // V8 names the place of some mistakes only; a second, tolerant parser names all of them.
     const mistakes: ParseError[] = [];
     parseJsonLeniently(body, mistakes, { disallowComments: true, allowTrailingComma: false });
@@ -61,6 +65,26 @@ export function parseJsonBody(body: string): unknown {
   }
 }
 
+/** JSON.parse takes the last of two equal names and says nothing; a record must hold what its author sees. YAML refuses them itself. */
+function refuseDuplicateNames(body: string): void {
+  const open: Set<string>[] = [];
+  visit(body, {
+    onObjectBegin: () => void open.push(new Set()),
+    onObjectEnd: () => void open.pop(),
+    onObjectProperty: (name, offset) => {
+      const names = open.at(-1);
+      if (names?.has(name) === true) {
+        throw malformed(
+          'JSON',
+          `the name ${JSON.stringify(name)} stands twice in one object`,
+          positionAt(body, offset),
+        );
+      }
+      names?.add(name);
+    },
+  });
+}
+
 /** @throws AppError MALFORMED_BODY with line and column */
 export function parseYamlBody(body: string): unknown {
   try {
@@ -68,8 +92,14 @@ export function parseYamlBody(body: string): unknown {
     return parseYaml(body, { maxAliasCount: 50, prettyErrors: true });
   } catch (error) {
     const start = error instanceof YAMLParseError ? error.linePos?.[0] : undefined;
-    throw malformed('YAML', messageOf(error).split('\n')[0] ?? '', start && { line: start.line, column: start.col });
+    throw malformed('YAML', yamlReason(error), start && { line: start.line, column: start.col });
   }
+}
+
+/** The library's sentence without the place, which is said already, and without advice for programmers. */
+function yamlReason(error: unknown): string {
+  const [sentence = ''] = messageOf(error).split('\n');
+  return sentence.replace(/ at line \d+, column \d+:?$/, '').replace(/; please use .*$/, '');
 }
 
 interface Position {

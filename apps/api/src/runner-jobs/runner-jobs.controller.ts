@@ -6,6 +6,7 @@ import {
   JobQueries,
   SubmitJob,
   newJobView,
+  INSTALLED_ACTIONS,
   parseJobDefinition,
   type JobSummaryView,
   type JobView,
@@ -39,7 +40,7 @@ export class RunnerJobsController {
     @Caller() caller: AuthenticatedKey,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
-    const definition = parseJobDefinition(body);
+    const definition = parseJobDefinition(body, { actions: INSTALLED_ACTIONS.names });
     const job = newJobView(await this.submitJob.submit(workspaceId, { type: 'api_key', id: caller.keyId }, definition));
     reply
       .header('Location', `/v1/workspaces/${workspaceId}/runner-jobs/${job.id}`)

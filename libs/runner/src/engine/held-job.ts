@@ -36,6 +36,7 @@ export class HeldJob {
   private recorded: NewEvent[] = [];
   private sandboxJobs: SandboxJobRow[] = [];
   private readonly losing = new AbortController();
+  private givenUp = false;
 
   constructor(
     private readonly store: JobStore,
@@ -57,6 +58,11 @@ export class HeldJob {
   /** Aborted, with an AppError LEASE_LOST as the reason, when the claim is no longer ours. */
   get lost(): AbortSignal {
     return this.losing.signal;
+  }
+
+  /** True from the moment at which the claim is given back on purpose: that it is not renewed any more is no loss then. */
+  get released(): boolean {
+    return this.givenUp;
   }
 
   /** Called by whoever finds out that the claim has gone to somebody else, or that its lease has run out. */
@@ -102,6 +108,7 @@ export class HeldJob {
    */
   async commit(delivery: Delivery = 'keep'): Promise<boolean> {
     const transition = this.seal(delivery);
+    this.givenUp = delivery !== 'keep';
     const written = await this.writeThroughOutages(transition);
     if (written) this.accept(transition);
     else this.lose();

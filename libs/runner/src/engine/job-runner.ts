@@ -3,6 +3,7 @@ import { AppError, messageOf, systemClock, type Clock } from '#kernel';
 import { QueueProducer } from '#queue';
 import type { Phase } from '../definition/definition.js';
 import { JobStore } from '../store/job.store.js';
+import { isTerminalStep } from '../state/step.machine.js';
 import { firstFailure, isPhaseOver, resultOf, stepsOf } from './decide.js';
 import { HeldJob } from './held-job.js';
 import type { LeaseKeeper } from './lease-keeper.js';
@@ -103,7 +104,7 @@ export class JobRunner {
     const startedAt = performance.now();
     job.record('phase.started', { workerId: this.options.workerId, epoch: job.epoch }, { phase });
     for (const step of steps) {
-      if (step.status === 'COMPLETED' || step.status === 'FAILED' || step.status === 'SKIPPED') continue;
+      if (isTerminalStep(step.status)) continue;
       if (this.draining && step.status === 'PENDING') return 'interrupted';
       const end = await this.steps.run(job, step.id, this.stopping.signal);
       if (end !== 'over') return end;
@@ -115,7 +116,7 @@ export class JobRunner {
     return 'over';
   }
 
-  private async skipPhase(job: HeldJob, phase: Phase, afterFailure: boolean): Promise<StepEnd> {
+  private skipPhase(job: HeldJob, phase: Phase, afterFailure: boolean): StepEnd {
     for (const step of stepsOf(job.state, phase)) job.record('step.skipped', { reason: 'PRECEDING_FAILURE' }, { step });
     job.record('phase.skipped', { reason: afterFailure ? 'PRECEDING_FAILURE' : 'EMPTY' }, { phase });
     return 'over';

@@ -64,7 +64,7 @@ export class LeaseKeeper implements OnApplicationShutdown {
     const still = await this.store.renew(jobs.map((job) => ({ id: job.id, epoch: job.epoch })));
     for (const job of jobs) {
       const entry = this.held.get(job);
-      if (entry === undefined) continue;
+      if (entry === undefined || job.released) continue;
       if (still.has(job.id)) entry.goodUntil = sentAt + this.leaseMs;
       else this.giveUp(job);
     }
