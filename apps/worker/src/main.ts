@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
 import { loadConfig, ProcessLog, runProcess, stopInOrder } from '#config';
-import { parseQueueNames, QueueWorkers } from '#queue';
+import { Database } from '#database';
+import { parseQueueNames, QueueProducer, QueueWorkers } from '#queue';
 import { RunnerService } from './runner.service.js';
 import { WorkerModule } from './worker.module.js';
 
@@ -16,11 +17,16 @@ async function main(): Promise<void> {
   const queues = parseQueueNames(values.queues);
   const config = loadConfig();
   const log = new ProcessLog('worker', config.log.level);
+  // Until it can work there is one thing worth saying, which is why it cannot; and that is in the error.
+  log.pino.level = 'silent';
   const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(config, queues), {
     logger: log,
     abortOnError: false,
   });
-  stopInOrder(log, () => stop(app, config.runner.graceMs));
+  await app.get(Database).ping();
+  await app.get(QueueProducer).ping();
+  log.pino.level = config.log.level;
+  stopInOrder(log, config.runner.graceMs, () => stop(app, config.runner.graceMs));
   await app.get(RunnerService).start();
   await app.get(QueueWorkers).start(queues);
   log.log({

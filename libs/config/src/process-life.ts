@@ -15,13 +15,23 @@ export function runProcess(name: string, main: () => Promise<void>): void {
   });
 }
 
-/** Stops the process once, in order, on SIGTERM, on SIGINT, and when the process that started it is gone. */
-export function stopInOrder(log: ProcessLog, stop: () => Promise<void>): void {
+/** What a stop gets beyond the grace of what is running, to close its connections. */
+const CLOSING_MS = 10_000;
+
+/**
+ * Stops the process once, in order, on SIGTERM, on SIGINT, and when the process that started it is gone. Nobody may be left to end it
+ * by force, and the servers that it says goodbye to may be gone as well: it ends itself when the stop takes too long.
+ */
+export function stopInOrder(log: ProcessLog, graceMs: number, stop: () => Promise<void>): void {
   let stopping = false;
   const stopOnce = (why: string): void => {
     if (stopping) return;
     stopping = true;
     log.log(`${why}: stopping`);
+    setTimeout(() => {
+      log.error('the stop takes too long, ending at once');
+      process.exit(1);
+    }, graceMs + CLOSING_MS).unref();
     stop().then(
       () => process.exit(0),
       (error: unknown) => {

@@ -78,7 +78,7 @@ export class QueueProducer implements OnApplicationShutdown {
   private async within<Result>(name: QueueName, call: (opened: OpenQueue) => Promise<Result>): Promise<Result> {
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS);
+      timer = setTimeout(() => reject(this.silence()), DEADLINE_MS);
     });
     try {
       return await Promise.race([call(this.open(name)), deadline]);
@@ -90,6 +90,11 @@ export class QueueProducer implements OnApplicationShutdown {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The connection's own error says more than the time that was waited for it. */
+  private silence(): Error {
+    return new Error(this.errors.within(DEADLINE_MS) ?? `no answer within ${DEADLINE_MS} ms`);
   }
 
   private open(name: QueueName): OpenQueue {

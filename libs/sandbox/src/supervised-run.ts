@@ -26,6 +26,8 @@ export interface Isolation {
 const LEFTOVER_GRACE_MS = 1_000;
 /** Between two looks while waiting for processes to be gone. */
 const GONE_POLL_MS = 10;
+/** So many looks may pass until everything around the command has closed down by itself. */
+const CLOSING_LOOKS = 10;
 const FIRST_STDERR_BYTES = 2_048;
 
 /** Runs a command under its supervisor, with all limits, to the end of its last process. Never throws. */
@@ -80,9 +82,10 @@ async function runSupervised(
   await endLeftovers(tree, ending, command.graceMs);
   supervisor.release();
   const { exitCode: own } = await supervisor.exited;
-  while (!tree.isGone()) {
-    // The supervisor was killed by its own command; nobody else will end what it left.
-    ending.kill(null);
+  for (let looks = 0; !tree.isGone(); looks += 1) {
+    // Bubblewrap's own processes may end a moment after the one that we wait for. What stays was left by a command that killed its
+    // supervisor, and nobody else will end it.
+    if (looks >= CLOSING_LOOKS) ending.kill(null);
     await sleep(GONE_POLL_MS);
   }
   ending.close();

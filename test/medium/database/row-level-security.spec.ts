@@ -117,8 +117,12 @@ it('lets the API write for its tenant only', async () => {
 
 it('lets no job or step change its identity, not even by the worker', async () => {
   for (const change of [`workspace_id = '${theirs.workspaceId}'`, `id = gen_random_uuid()`]) {
-    await expect(worker.query(`UPDATE runner_jobs SET ${change} WHERE id = '${mine.jobId}'`)).rejects.toMatchObject(KEPT);
-    await expect(worker.query(`UPDATE job_steps SET ${change} WHERE job_id = '${mine.jobId}'`)).rejects.toMatchObject(KEPT);
+    await expect(worker.query(`UPDATE runner_jobs SET ${change} WHERE id = '${mine.jobId}'`)).rejects.toMatchObject(
+      KEPT,
+    );
+    await expect(worker.query(`UPDATE job_steps SET ${change} WHERE job_id = '${mine.jobId}'`)).rejects.toMatchObject(
+      KEPT,
+    );
   }
 });
 

@@ -52,7 +52,7 @@ export class ManagedProcess {
    * @throws AppError INTERNAL with its last words when it ends before it is ready
    */
   async start(): Promise<Ready> {
-    const ready = await this.launch();
+    const ready = await this.launch(true);
     this.watch();
     return ready;
   }
@@ -79,7 +79,8 @@ export class ManagedProcess {
     this.child?.kill('SIGKILL');
   }
 
-  private launch(): Promise<Ready> {
+  /** @param reported true: whoever waits for it tells a person why it did not start */
+  private launch(reported: boolean): Promise<Ready> {
     const child = spawn(process.execPath, this.plan.args, {
       env: this.plan.env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -92,14 +93,25 @@ export class ManagedProcess {
     child.on('error', () => undefined);
     return new Promise<Ready>((resolve, reject) => {
       const timer = setTimeout(() => child.kill('SIGKILL'), READY_TIMEOUT_MS);
-      this.readLines(child.stderr);
-      this.readLines(child.stdout, (ready) => {
+      // Why it cannot start is a sentence of its own, and will be in the error of whoever waits: it is not to be told twice.
+      let untold: string[] | null = reported ? [] : null;
+      const tell = (line: string): void => {
+        if (untold !== null && !line.startsWith('{')) untold.push(line);
+        else this.log.forward(this.plan.name, line);
+      };
+      this.readLines(child.stderr, tell);
+      this.readLines(child.stdout, (line) => {
+        const ready = parseReady(line);
+        if (ready === null) return tell(line);
         clearTimeout(timer);
+        untold = null;
         resolve(ready);
       });
       child.once('close', (code, signal) => {
         clearTimeout(timer);
         this.child = null;
+        // More than a sentence is the stack of a defect.
+        if (untold !== null && untold.length > 1) untold.forEach((line) => this.log.forward(this.plan.name, line));
         reject(
           new AppError(
             'INTERNAL',
@@ -110,14 +122,12 @@ export class ManagedProcess {
     });
   }
 
-  private readLines(stream: Readable | null, onReady?: (ready: Ready) => void): void {
+  private readLines(stream: Readable | null, tell: (line: string) => void): void {
     if (stream === null) return;
     createInterface({ input: stream }).on('line', (line) => {
-      const ready = onReady === undefined ? null : parseReady(line);
-      if (ready !== null) return onReady?.(ready);
       this.lastLines.push(line);
       if (this.lastLines.length > 20) this.lastLines.shift();
-      this.log.forward(this.plan.name, line);
+      tell(line);
     });
   }
 
@@ -141,7 +151,7 @@ export class ManagedProcess {
   }
 
   private async restart(): Promise<void> {
-    const launched = this.launch();
+    const launched = this.launch(false);
     this.watch();
     // What goes wrong is seen by `watch`, which tries again or gives up.
     const ready = await launched.catch(() => null);
