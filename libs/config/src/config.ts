@@ -29,6 +29,8 @@ export interface Config {
     handoverAfterMs: number;
     /** How long a stopping process waits for running steps, and a step for SIGTERM to work. */
     graceMs: number;
+    /** A file that a worker touches whenever it has looked for lost jobs, for a health check to see its age. */
+    heartbeatFile: string | undefined;
   };
   log: { level: LogLevel };
 }

@@ -30,6 +30,7 @@ export function loadConfig(environment: Environment = process.env): Config {
       reconcileMs: read.integer('RUNNER_RECONCILE_MS', 2_000, 100, 600_000),
       handoverAfterMs: read.integer('RUNNER_HANDOVER_AFTER_MS', 250, 0, 86_400_000),
       graceMs: read.integer('SHUTDOWN_GRACE_MS', 10_000, 0, 600_000),
+      heartbeatFile: read.text('HEARTBEAT_FILE', '') || undefined,
     },
     log: { level: read.choice('LOG_LEVEL', 'info', LOG_LEVELS) },
   };

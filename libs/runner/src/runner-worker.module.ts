@@ -80,7 +80,7 @@ function executors(config: Config): Provider[] {
 }
 
 function engine(config: Config, workerId: string): Provider[] {
-  const { leaseMs, reconcileMs, handoverAfterMs } = config.runner;
+  const { leaseMs, reconcileMs, handoverAfterMs, heartbeatFile } = config.runner;
   return [
     {
       provide: JobStore,
@@ -111,6 +111,7 @@ function engine(config: Config, workerId: string): Provider[] {
         new Reconciler(database, queue, admission, workdirs, {
           everyMs: reconcileMs,
           offerPatienceMs: OFFER_PATIENCE_MS,
+          heartbeatFile,
         }),
       inject: [Database, QueueProducer, Admission, Workdirs],
     },

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { systemClock } from '#kernel';
 import { verifyChain } from '#ledger';
 import { HeldJob } from '../../../libs/runner/src/engine/held-job.js';
@@ -134,6 +136,21 @@ describe('a job whose worker goes away', () => {
     expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
     await idle.stop();
     await Promise.all([close(), ...others.map((other) => other.close())]);
+  });
+
+  it('beats while its worker reaches the database', async () => {
+    const heartbeat = join(system.dataDir, 'heartbeat');
+    const beating = await startRunnerSystem({ HEARTBEAT_FILE: heartbeat });
+    const worker = await beating.startWorker({ serve: false });
+    const beatAt = async (): Promise<number | null> =>
+      stat(heartbeat).then(
+        (found) => found.mtimeMs,
+        () => null,
+      );
+    const first = await until(beatAt);
+    await until(async () => ((await beatAt()) ?? 0) > first || null);
+    await worker.stop();
+    await beating.close();
   });
 
   it('is admitted although nobody listened when it was submitted', async () => {

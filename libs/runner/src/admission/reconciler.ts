@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { messageOf } from '#kernel';
 import { Database } from '#database';
@@ -10,6 +11,8 @@ export interface ReconcilerOptions {
   everyMs: number;
   /** A job that was offered longer ago than this, and is held by nobody, is looked for on the queue. */
   offerPatienceMs: number;
+  /** Touched after every look that succeeded. */
+  heartbeatFile: string | undefined;
 }
 
 /** A job that nobody works on although somebody should. */
@@ -58,7 +61,16 @@ export class Reconciler {
   }
 
   private async lookQuietly(): Promise<void> {
-    await this.look().catch((error: unknown) => this.logger.warn(`could not look for lost jobs: ${messageOf(error)}`));
+    try {
+      await this.look();
+      await this.beat();
+    } catch (error) {
+      this.logger.warn(`could not look for lost jobs: ${messageOf(error)}`);
+    }
+  }
+
+  private async beat(): Promise<void> {
+    if (this.options.heartbeatFile !== undefined) await writeFile(this.options.heartbeatFile, '');
   }
 
   private async sweepWorkdirs(): Promise<void> {
