@@ -6,7 +6,7 @@ import { QueueWorkers } from './queue-workers.js';
 /**
  * Gives an application the QueueProducer, and worker processes their QueueWorkers; nothing is dialled before its first use.
  *
- * These are plain classes over BullMQ rather than @nestjs/bullmq: there the concurrency is fixed in a decorator before the
+ * These are plain classes over BullMQ rather than the framework's own queue module: there the concurrency is fixed in a decorator before the
  * configuration is read, producers and workers share one set of connection options (ours must fail fast in one and be patient in
  * the other), workers start before the boot has proved that every queue has its processor, and the backend is a global of the process.
  */
