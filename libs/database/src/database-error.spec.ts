@@ -1,5 +1,5 @@
 import { AppError } from '#kernel';
-import { toDatabaseError } from './database-error.js';
+import { namingDatabase, toDatabaseError } from './database-error.js';
 
 const failure = (properties: object, message = 'it failed'): Error => Object.assign(new Error(message), properties);
 
@@ -51,4 +51,33 @@ it.each<[name: string, error: unknown]>([
   ['nothing', undefined],
 ])('%s stays what it is', (_, error) => {
   expect(toDatabaseError(error)).toBe(error);
+});
+
+describe('namingDatabase', () => {
+  const fail = (url: string | undefined, error: Error): Promise<unknown> =>
+    namingDatabase('DATABASE_URL', url, () => Promise.reject(error)).then(
+      () => 'it went well',
+      (thrown: unknown) => thrown,
+    );
+
+  it.each([
+    ['postgres://u:secret@db.example:6000/x', 'db.example:6000'],
+    ['postgres://u:secret@db.example/x', 'db.example:5432'],
+    ['postgres:///x?host=/run/postgresql', '/run/postgresql:5432'],
+  ])('names the setting and the server of %s, and no password', async (url, server) => {
+    expect(await fail(url, failure({ code: 'ECONNREFUSED' }, 'connect ECONNREFUSED'))).toMatchObject({
+      code: 'DATABASE_UNAVAILABLE',
+      message: `PostgreSQL at ${server} does not answer (connect ECONNREFUSED): start it, or correct DATABASE_URL`,
+    });
+    expect(await fail(url, failure({ code: '28P01', severity: 'FATAL' }, 'no such password'))).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(`^PostgreSQL at ${server} \\(DATABASE_URL\\): .*no such password`) as string,
+    });
+  });
+
+  it('leaves everything else as it is', async () => {
+    const other = new Error('a defect');
+    expect(await fail('postgres://h/x', other)).toBe(other);
+    expect(await fail(undefined, failure({ code: 'ECONNREFUSED' }))).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  });
 });

@@ -65,6 +65,31 @@ export async function withDatabaseErrors<Result>(call: () => Promise<Result>): P
   }
 }
 
+/**
+ * Runs the first call of a process on a configured database. Its failure names the setting and the server, never a password.
+ * @param variable the setting that holds the URL
+ */
+export async function namingDatabase<Result>(
+  variable: string,
+  url: string | undefined,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await withDatabaseErrors(call);
+  } catch (error) {
+    if (!(error instanceof AppError) || url === undefined || !URL.canParse(url)) throw error;
+    const { hostname, port, searchParams } = new URL(url);
+    const host = hostname || searchParams.get('host') || 'localhost';
+    const server = `PostgreSQL at ${host}:${port === '' ? '5432' : port}`;
+    if (error.code === 'DATABASE_UNAVAILABLE') {
+      const message = `${server} does not answer (${reasonOf(error.cause)}): start it, or correct ${variable}`;
+      throw new AppError(error.code, message, { retryable: true, cause: error });
+    }
+    if (error.code !== 'CONFIG_INVALID') throw error;
+    throw new AppError(error.code, `${server} (${variable}): ${error.message}`, { cause: error });
+  }
+}
+
 /** PostgreSQL's severity of an error that ends the connection. */
 function isFatal(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'FATAL';

@@ -3,7 +3,7 @@ export type { DatabaseClient, DatabaseOptions, DatabaseRole } from './database.j
 export { DatabaseModule } from './database.module.js';
 export type { DatabaseModuleOptions } from './database.module.js';
 export type { Listener } from './notification-listener.js';
-export { toDatabaseError, withDatabaseErrors } from './database-error.js';
+export { namingDatabase, toDatabaseError, withDatabaseErrors } from './database-error.js';
 export { JobStepPhase, JobStepStatus, JobStepType, Prisma, RunnerJobStatus } from './generated/prisma/client.js';
 export { diff } from './drift.js';
 export type { Drift } from './drift.js';

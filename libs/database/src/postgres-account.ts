@@ -33,7 +33,12 @@ export function postgresAccount(): Account {
  */
 export function launchAs({ ids }: Account, command: string, args: string[], folder: string): Launch {
   if (ids.uid === undefined || ids.gid === undefined || mayEnter(ids, command, folder)) return { command, args, ids };
-  const passThrough = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+  // initdb asks access(2), which looks away from capabilities unless the last bit is set.
+  const passThrough = [
+    '--inh-caps=+dac_read_search',
+    '--ambient-caps=+dac_read_search',
+    '--securebits=+no_setuid_fixup',
+  ];
   const asAccount = [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups', ...passThrough];
   return { command: 'setpriv', args: [...asAccount, command, ...args], ids: {} };
 }

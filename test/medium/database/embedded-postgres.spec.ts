@@ -1,8 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { migrate, rollback, startEmbeddedPostgres, withOwner, type EmbeddedPostgres } from '#database';
+import { launchAs, postgresAccount } from '../../../libs/database/src/postgres-account.js';
+import { findPostgresBinaries } from '../../../libs/database/src/postgres-binaries.js';
 
 let dataDir: string;
 const running = new Set<EmbeddedPostgres>();
@@ -56,6 +58,22 @@ it('starts below a folder that nobody else may enter', async () => {
   running.add(server);
   expect(statSync(join(dataDir)).mode & 0o077).toBe(0);
   expect(await ask(server.apiUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+});
+
+const asRoot = process.getuid?.() === 0 ? it : it.skip;
+
+asRoot('starts from programs below a folder that only root may enter', () => {
+  const closed = join(dataDir, 'closed');
+  mkdirSync(closed, { mode: 0o700 });
+  const initdb = join(closed, 'bin', 'initdb');
+  cpSync(dirname(dirname(findPostgresBinaries().initdb)), closed, { recursive: true });
+  const account = postgresAccount();
+  const data = join(closed, 'data');
+  mkdirSync(data, { mode: 0o700 });
+  chownSync(data, account.ids.uid ?? 0, account.ids.gid ?? 0);
+  const launch = launchAs(account, initdb, ['-D', data, '--auth=trust'], closed);
+  const made = spawnSync(launch.command, launch.args, { ...launch.ids, cwd: '/', encoding: 'utf8' });
+  expect([made.status, made.stderr.includes('Permission denied')]).toEqual([0, false]);
 });
 
 it('is a durable server on the loopback address only, with passwords that nobody else can read', async () => {
