@@ -2,9 +2,9 @@ import 'reflect-metadata';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { loadConfig, ProcessLog, runProcess, stopInOrder, type Config } from '#config';
-import { Database } from '#database';
+import { Database, namingDatabase } from '#database';
 import { AppError } from '#kernel';
-import { QueueProducer } from '#queue';
+import { probeQueue, queueConnection, QueueProducer } from '#queue';
 import { createApp } from './create-app.js';
 
 /**
@@ -17,7 +17,8 @@ async function main(): Promise<void> {
   // Until it serves there is one thing worth saying, which is why it cannot; and that is in the error.
   log.pino.level = 'silent';
   const app = await createApp(config, log);
-  await requireDatabase(app.get(Database));
+  await namingDatabase('DATABASE_URL', config.database.url, () => requireDatabase(app.get(Database)));
+  await probeQueue(queueConnection(config, 'runledger_api'));
   await app.get(QueueProducer).ping();
   const url = await listen(app, config);
   log.pino.level = config.log.level;

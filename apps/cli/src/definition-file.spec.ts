@@ -1,9 +1,9 @@
 import { fieldErrorLines, parseDefinition } from './definition-file.js';
 import { UsageError } from './failure.js';
 
-function failureOf(source: string): UsageError {
+function failureOf(source: string, name = 'job.yaml'): UsageError {
   try {
-    parseDefinition(source, 'job.yaml');
+    parseDefinition(source, name);
   } catch (error) {
     if (error instanceof UsageError) return error;
     throw error;
@@ -24,6 +24,22 @@ describe('parseDefinition', () => {
     expect(error.message).not.toContain('\n');
     expect(error.details.join('\n')).toContain('type: GATE');
     expect(error.details.join('\n')).toContain('^');
+  });
+
+  it.each([
+    ['{\n  "name": "a"\n  "steps": []\n}', 'job.json:3:3: not valid JSON: comma expected'],
+    ['{"name": "a", "steps": [', 'job.json:1:25: not valid JSON: close bracket expected'],
+    ['{"name": "a", "name": "b"}', 'job.json:1:15: not valid JSON: a name stands twice in one object'],
+    ["{'name': 'a']", 'job.json:1:2: not valid JSON: invalid symbol'],
+  ])('speaks of JSON where %j is wrong', (source, message) => {
+    const error = failureOf(source, 'job.json');
+    expect(error.message).toBe(message);
+    expect(error.details.at(-1)).toMatch(/^ *\^$/);
+    expect(failureOf(source, '<stdin>').message).toBe(message.replace('job.json', '<stdin>'));
+  });
+
+  it.each(['a: b: c\n', 'a: @x\n', 'name: a\nsteps: [\n'])('names the place in %j once', (source) => {
+    expect(failureOf(source).message).toMatch(/^job\.yaml:\d+:\d+: (?!.*(line \d|please use))/);
   });
 
   it('refuses a key that is given twice', () => {

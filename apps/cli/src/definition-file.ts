@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { LineCounter, isNode, parseAllDocuments, type Document } from 'yaml';
+import { parse as parseJsonLeniently, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import { LineCounter, isNode, parseAllDocuments, type Document, type YAMLParseError } from 'yaml';
 import type { FieldError } from '#kernel';
 import { UsageError } from './failure.js';
 
@@ -28,7 +29,11 @@ export function parseDefinition(source: string, name: string): DefinitionFile {
   const document: Document | undefined = Array.isArray(documents) ? documents[0] : undefined;
   if (document === undefined) throw new UsageError(`${name} is empty`, [], 'MALFORMED_BODY');
   const [error] = document.errors;
-  if (error !== undefined) throw malformed(name, error.message, error.linePos?.[0]);
+  if (error !== undefined) {
+    throw isMeantAsJson(source, name)
+      ? malformedJson(source, name, lines, error)
+      : malformed(name, error.message, error.linePos?.[0]);
+  }
   if (documents.length > 1)
     throw new UsageError(`${name} holds ${documents.length} documents; a job definition is one`, [], 'MALFORMED_BODY');
   const value: unknown = toValue(document, name);
@@ -66,9 +71,32 @@ async function readText(path: string): Promise<string> {
 /** The message of the parser is its first line; the offending line with a mark below it follows. */
 function malformed(name: string, message: string, position: { line: number; col: number } | undefined): UsageError {
   const [first = '', ...frame] = message.split('\n').filter((line) => line.trim() !== '');
-  const sentence = first.replace(/ at line \d+, column \d+:?$/, '');
+  const sentence = first.replace(/ at line \d+, column \d+:?$/, '').replace(/; please use .*$/, '');
   const place = position === undefined ? name : `${name}:${position.line}:${position.col}`;
   return new UsageError(`${place}: ${sentence}`, frame, 'MALFORMED_BODY');
+}
+
+function isMeantAsJson(source: string, name: string): boolean {
+  return name.endsWith('.json') || source.trimStart().startsWith('{');
+}
+
+/** A parser that knows JSON alone says what is missing; the one for YAML would speak of flow mappings. */
+function malformedJson(source: string, name: string, lines: LineCounter, error: YAMLParseError): UsageError {
+  const mistakes: ParseError[] = [];
+  parseJsonLeniently(source, mistakes, { disallowComments: true, allowTrailingComma: false });
+  const [first] = mistakes;
+  const repeated = error.code === 'DUPLICATE_KEY' && first === undefined;
+  const position = lines.linePos(first?.offset ?? error.pos[0]);
+  const sentence = first === undefined ? 'a value was expected' : inWords(printParseErrorCode(first.error));
+  const line = source.split('\n')[position.line - 1] ?? '';
+  const frame = line === '' ? '' : `\n${line.trimEnd()}\n${' '.repeat(Math.max(0, position.col - 1))}^`;
+  const reason = repeated ? 'a name stands twice in one object' : sentence;
+  return malformed(name, `not valid JSON: ${reason}${frame}`, position);
+}
+
+/** `CommaExpected` reads "comma expected". */
+function inWords(code: string): string {
+  return code.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
 }
 
 /** Aliases that explode, or that refer to nothing, show only now. */

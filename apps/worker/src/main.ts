@@ -2,9 +2,9 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
-import { loadConfig, ProcessLog, runProcess, stopInOrder } from '#config';
-import { Database } from '#database';
-import { parseQueueNames, QueueProducer, QueueWorkers } from '#queue';
+import { loadConfig, makeDataFolder, ProcessLog, runProcess, stopInOrder } from '#config';
+import { Database, namingDatabase } from '#database';
+import { parseQueueNames, probeQueue, queueConnection, QueueProducer, QueueWorkers } from '#queue';
 import { RunnerService } from './runner.service.js';
 import { WorkerModule } from './worker.module.js';
 
@@ -23,7 +23,9 @@ async function main(): Promise<void> {
     logger: log,
     abortOnError: false,
   });
-  await app.get(Database).ping();
+  await makeDataFolder(config.dataDir);
+  await namingDatabase('DATABASE_URL', config.database.url, () => app.get(Database).ping());
+  await probeQueue(queueConnection(config, 'runledger_worker'));
   await app.get(QueueProducer).ping();
   log.pino.level = config.log.level;
   stopInOrder(log, config.runner.graceMs, () => stop(app, config.runner.graceMs));

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Admission, JobRunner, Reconciler, SANDBOX, SUBMITTED_CHANNEL } from '#runner';
 import { Database } from '#database';
-import type { SandboxDriver } from '#sandbox';
+import { endAbandonedRuns, type SandboxDriver } from '#sandbox';
 
 /** What a worker process of the queue `runner` does beside answering messages: it admits what was submitted and reconciles what was lost. */
 @Injectable()
@@ -21,6 +21,8 @@ export class RunnerService {
     if (unavailable !== null) this.logger.error(`commands cannot run on this host: ${unavailable}`);
     if (this.sandbox.name === 'process')
       this.logger.warn('SANDBOX=process: commands run with all rights of this process and without isolation');
+    const abandoned = await endAbandonedRuns();
+    if (abandoned > 0) this.logger.warn(`ended ${abandoned} processes of commands whose worker is gone`);
     const admit = (): void => void this.admission.admitPending();
     // What was submitted while the connection was away was not heard.
     await this.database.listen(SUBMITTED_CHANNEL, admit, admit);

@@ -42,6 +42,8 @@ function reasonOf(error: unknown): string {
   if (known !== undefined) return known;
   if (Array.isArray(errors) && errors.length > 0) return reasonOf(errors[0]);
   if (cause !== undefined) return reasonOf(cause);
+  // Ports that the Fetch standard blocks.
+  if (message === 'bad port') return 'no HTTP client may use that port';
   return name === 'TimeoutError' ? 'no answer in time' : String(message);
 }
 

@@ -2,6 +2,7 @@ export { QUEUE_NAMES, isQueueName, parseQueueNames } from './queues.js';
 export type { Offer, OfferState, QueueName, QueuePayloads } from './queues.js';
 export { queueConnection } from './queue-connection.js';
 export type { QueueConnection, QueueRole } from './queue-connection.js';
+export { probeQueue } from './probe-queue.js';
 export { QueueModule } from './queue.module.js';
 export { QueueProducer } from './queue-producer.js';
 export { QueueConsumer } from './queue-consumer.js';

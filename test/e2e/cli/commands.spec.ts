@@ -126,7 +126,7 @@ describe('what a job left', () => {
     );
   });
 
-  it('has transcripts, byte for byte', async () => {
+  it('has transcripts, as they were written', async () => {
     const { stdout } = await cli(['logs', jobId, 'greet']);
     expect(stdout).toBe('Hello from Runledger\nThere are 3 kinds of fruit:\napples\npears\nplums\n');
     const missing = await cli(['logs', jobId, 'nothing']);
@@ -185,6 +185,10 @@ describe('exit codes', () => {
     expect(code).toBe(3);
     expect(stderr).toContain('connection refused');
     expect(stderr).toContain('npm start');
+    // A port that fetch refuses by itself.
+    const blocked = await runCli(['jobs', 'list', '--url', 'http://127.0.0.1:9', '--api-key', 'k']);
+    expect(blocked.code).toBe(3);
+    expect(blocked.stderr).toContain('cannot reach http://127.0.0.1:9: no HTTP client may use that port');
   });
 
   it('is 0 for help, which has examples for every command', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,7 +78,29 @@ describe('runledger start', () => {
     });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr.trim().split('\n')).toHaveLength(1);
+    for (const text of ['DATABASE_URL', '127.0.0.1:1', 'ECONNREFUSED']) expect(stderr).toContain(text);
     expect(stderr).not.toContain('secret');
+  });
+
+  it('says in one line, before anything is started, that Redis is not there', async () => {
+    const { code, stdout, stderr } = await runCli(['start', '--port', '0', '--data-dir', dataDir], {
+      env: { ...env, REDIS_URL: 'redis://u:secret@127.0.0.1:9' },
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toBe(
+      'error: Redis at 127.0.0.1:9 does not answer (connect ECONNREFUSED 127.0.0.1:9): start it, or unset REDIS_URL to use the PostgreSQL queue\n',
+    );
+    expect(existsSync(join(dataDir, 'postgres'))).toBe(false);
+  });
+
+  it('says in one line that the data folder cannot be one', async () => {
+    const file = join(dataDir, 'file');
+    await writeFile(file, '');
+    const { code, stdout, stderr } = await runCli(['start', '--port', '0', '--data-dir', join(file, 'data')], { env });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toBe(
+      `error: the data folder ${join(file, 'data')} cannot be used: ${file} is not a folder; choose another with --data-dir or DATA_DIR\n`,
+    );
   });
 
   it('names every wrong setting', async () => {

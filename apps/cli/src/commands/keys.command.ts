@@ -14,8 +14,9 @@ export function keysCommand(program: Command, terminal: Terminal): void {
     .summary('make API keys')
     .description('Make API keys, with the connection of the database owner.')
     .command('create')
+    .summary('make a key')
     .description(
-      'Make a key to the default workspace (which is made, too, where it is missing) in the database that\n' +
+      'Make a key to the default workspace (which is made, too, where it is missing) in the database that ' +
         'DATABASE_OWNER_URL or DATABASE_URL names. The key is shown once; only its hash is stored.',
     )
     .requiredOption('--name <name>', 'what the key is for, 1 to 100 characters')

@@ -10,7 +10,10 @@ import type { Terminal } from '../terminal/terminal.js';
 export function logsCommand(program: Command, terminal: Terminal): void {
   addServerOptions(program.command('logs'))
     .summary('print what the steps wrote')
-    .description('Print what a step wrote, byte for byte; or what all of them wrote, each under its name.')
+    .description(
+      'Print what a step wrote, or what all of them wrote, each under its name. Output is kept as UTF-8 text: NUL, and bytes that ' +
+        'are not UTF-8, became U+FFFD; of more than limits.outputKb the middle is missing, and a line says how much.',
+    )
     .argument('<job>', 'its id, the start or end of it, or "latest"')
     .argument('[step]', 'the key of a step')
     .addHelpText('after', '\nExamples:\n  $ runledger logs latest\n  $ runledger logs latest build > build.log')

@@ -16,7 +16,7 @@ export function startCommand(program: Command, terminal: Terminal): void {
     .command('start')
     .summary('start the whole system')
     .description(
-      'Start the whole system and keep it running: database, API, one worker process per queue.\n' +
+      'Start the whole system and keep it running: database, API, one worker process per queue. ' +
         'Without DATABASE_URL it brings its own PostgreSQL; without REDIS_URL the queue lives in the database.',
     )
     .option('-p, --port <number>', 'the port of the API; 0 chooses a free one (default: PORT or 3000)')

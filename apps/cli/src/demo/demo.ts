@@ -9,7 +9,7 @@ import { stepKeys } from '../commands/ledger.commands.js';
 import { followToEnd } from '../follow/follow.js';
 import { startSystem } from '../supervisor/system.js';
 import { systemLog } from '../supervisor/system-log.js';
-import { cleanLine, formatBytes, formatDuration } from '../terminal/format.js';
+import { cleanLine, formatBytes, formatDuration, wrap } from '../terminal/format.js';
 import { ledgerTable, verifyLines } from '../terminal/job-text.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { demoJob, type DemoJob } from './demo-job.js';
@@ -75,9 +75,8 @@ async function runOn(config: Config, { definition }: DemoJob, terminal: Terminal
     `${green('✓')} everything stopped, nothing left behind  ${dim(`${formatDuration(Date.now() - startedAt)} in all`)}`,
   );
   terminal.line();
-  terminal.line(
-    `Next: ${cyan('npm start')}, and in another terminal ${cyan('npx runledger submit examples/hello.yaml --follow')}`,
-  );
+  terminal.line(`Next: ${cyan('npm start')}, and in another terminal`);
+  terminal.line(`      ${cyan('npx runledger submit examples/hello.yaml --follow')}`);
 }
 
 async function showReport(
@@ -94,7 +93,9 @@ async function showReport(
   terminal.line(
     `${bold(cyan('REPORT'))}  ${dim(`${report.path}, ${formatBytes(report.sizeBytes)}, as it was downloaded and checked`)}`,
   );
-  for (const line of lines.slice(0, REPORT_LINES)) terminal.line(`${dim('│')} ${cleanLine(line)}`.trimEnd());
+  const breakAt = terminal.interactive ? terminal.columns - 2 : Infinity;
+  for (const line of lines.slice(0, REPORT_LINES).flatMap((each) => wrap(cleanLine(each), breakAt)))
+    terminal.line(`${dim('│')} ${line}`.trimEnd());
   if (lines.length > REPORT_LINES) terminal.line(dim(`│ … and ${lines.length - REPORT_LINES} more lines`));
 }
 

@@ -165,6 +165,40 @@ describe('FollowView', () => {
     expect(Math.max(...view.header().map(widthOf))).toBe(columns);
   });
 
+  it.each([80, 120])('breaks what is longer than %d columns between words, and keeps the indent', (columns) => {
+    const words = 'word '.repeat(60).trim();
+    const lines = show(
+      [
+        event('step.started', 0, { step: 'count' }),
+        output('count', `${words}\n`),
+        event('step.failed', 1, {
+          step: 'count',
+          payload: { durationMs: 1, code: 'COMMAND_FAILED', message: words, outputs: {} },
+        }),
+        event('gate.passed', 2, { step: 'enough', payload: { condition: words } }),
+        event('step.completed', 3, { step: 'enough', payload: { durationMs: 1, outputs: {} } }),
+        event('job.failed', 4, { payload: { code: 'COMMAND_FAILED', message: words } }),
+      ],
+      columns,
+    );
+    expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(columns);
+    const broken = lines.filter((line) => line.includes('word'));
+    expect(broken.length).toBeGreaterThan(8);
+    broken.forEach((line) => expect(line).toMatch(/^ {2,4}(│ )?(\w+: )?word( word)*$/));
+  });
+
+  it('breaks nothing where nobody watches', () => {
+    const view = new FollowView(job, pc.createColors(false), 80, Infinity);
+    const line = 'word '.repeat(60).trim();
+    view.apply(event('step.started', 0, { step: 'count' }));
+    expect(view.apply(output('count', `${line}\n`))).toContain(`    │ ${line}`);
+  });
+
+  it('counts one as one', () => {
+    const view = new FollowView({ ...job, steps: steps.slice(0, 1) }, pc.createColors(false), 80);
+    expect(view.apply(event('job.completed', 1)).join()).toContain('· 1 step · 1 event ·');
+  });
+
   it('says what runs, and that nobody has taken the job yet', () => {
     const view = new FollowView(job, pc.createColors(false), 80);
     expect(view.running(0)).toBe('waiting for a worker');

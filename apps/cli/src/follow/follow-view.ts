@@ -1,5 +1,14 @@
 import type { FollowItem, JobEvent, OutputChunk, RunnerJob } from '#client';
-import { alignRight, cleanLine, formatDuration, shortHash, truncate, widthOf } from '../terminal/format.js';
+import {
+  alignRight,
+  cleanLine,
+  counted,
+  formatDuration,
+  shortHash,
+  truncate,
+  widthOf,
+  wrap,
+} from '../terminal/format.js';
 import type { Colors } from '../terminal/terminal.js';
 import {
   artifactDetail,
@@ -35,6 +44,8 @@ export class FollowView {
     private readonly job: RunnerJob,
     private readonly colors: Colors,
     private readonly columns: number,
+    /** Longer lines are broken between words. Infinity where nobody watches: what reads a file does not want them in pieces. */
+    private readonly breakAt: number = columns,
   ) {
     this.steps = followedSteps(job);
   }
@@ -57,9 +68,11 @@ export class FollowView {
       case 'output':
         return this.output(item.output);
       case 'reconnecting':
-        return [
-          this.colors.yellow(`  … connection lost (${item.reason}), trying again in ${formatDuration(item.delayMs)}`),
-        ];
+        return this.marked(
+          '…',
+          `connection lost (${item.reason}), trying again in ${formatDuration(item.delayMs)}`,
+          this.colors.yellow,
+        );
       case 'complete':
         return [];
     }
@@ -108,26 +121,22 @@ export class FollowView {
           green('✓'),
           step.name,
           durationOf(event),
-          [...step.details, ...outputLines(event)].map(dim),
+          this.under([...step.details, ...outputLines(event)], dim),
         );
-      case 'step.failed': {
+      case 'step.failed':
         this.outputs.set(step.key, outputsOf(event));
-        const continued = event.payload?.['continued'] === true;
-        const cause = red(`${textOf(event, 'code')}: ${textOf(event, 'message')}`);
-        const details = [
-          ...step.details.map(dim),
-          cause,
-          ...(continued ? [yellow('goes on all the same (continueOnError)')] : []),
-        ];
-        return this.endStep(step, red('✗'), step.name, durationOf(event), details);
-      }
+        return this.endStep(step, red('✗'), step.name, durationOf(event), this.failureDetails(event, step));
       case 'step.skipped':
-        return [`${INDENT}${dim('–')} ${dim(`${step.name}  skipped: ${skipText(textOf(event, 'reason'))}`)}`];
+        return this.marked(dim('–'), `${step.name}  skipped: ${skipText(textOf(event, 'reason'))}`, dim);
       case 'step.retrying':
         step.startedAt = null;
         return [
           ...this.flush(step),
-          `${INDENT}${yellow('↻')} ${step.name}  ${yellow(`attempt ${numberOf(event, 'attempt')} was interrupted, starting again`)}`,
+          ...this.marked(
+            yellow('↻'),
+            `${step.name}  attempt ${numberOf(event, 'attempt')} was interrupted, starting again`,
+            yellow,
+          ),
         ];
       case 'gate.passed':
       case 'gate.failed':
@@ -139,6 +148,16 @@ export class FollowView {
       default:
         return [];
     }
+  }
+
+  private failureDetails(event: JobEvent, step: FollowedStep): string[] {
+    const { dim, red, yellow } = this.colors;
+    const continued = event.payload?.['continued'] === true;
+    return [
+      ...this.under(step.details, dim),
+      ...this.under([failureText(event)], red),
+      ...(continued ? this.under(['goes on all the same (continueOnError)'], yellow) : []),
+    ];
   }
 
   private enterPhase(event: JobEvent): string[] {
@@ -158,9 +177,11 @@ export class FollowView {
   private outputLines(step: FollowedStep, lines: string[]): string[] {
     if (lines.length === 0) return [];
     const { dim, cyan } = this.colors;
-    const heading = step.outputSeen ? [] : [`${INDENT}${cyan('◦')} ${step.name}`];
+    const heading = step.outputSeen ? [] : this.marked(cyan('◦'), step.name, String);
     step.outputSeen = true;
-    return [...heading, ...lines.map((line) => dim(`${UNDER_STEP}│ ${cleanLine(line)}`.trimEnd()))];
+    const bar = `${UNDER_STEP}│ `;
+    const broken = lines.flatMap((line) => wrap(cleanLine(line), this.breakAt - bar.length));
+    return [...heading, ...broken.map((line) => dim(`${bar}${line}`.trimEnd()))];
   }
 
   /** The rest of an output that does not end with a line feed. */
@@ -177,7 +198,21 @@ export class FollowView {
       this.colors.dim(duration),
       this.columns,
     );
-    return [...this.flush(step), title, ...details.map((detail) => `${UNDER_STEP}${detail}`)];
+    return [...this.flush(step), title, ...details];
+  }
+
+  /** What is written below a step. */
+  private under(texts: string[], paint: (text: string) => string): string[] {
+    return texts
+      .flatMap((text) => wrap(text, this.breakAt - UNDER_STEP.length))
+      .map((line) => UNDER_STEP + paint(line));
+  }
+
+  /** A line of a step, going on below its name. */
+  private marked(mark: string, text: string, paint: (text: string) => string): string[] {
+    return wrap(text, this.breakAt - UNDER_STEP.length).map(
+      (line, index) => `${index === 0 ? `${INDENT}${mark} ` : UNDER_STEP}${paint(line)}`,
+    );
   }
 
   /** On one line where it fits, otherwise the verdict below the condition. */
@@ -193,12 +228,18 @@ export class FollowView {
   private end(event: JobEvent): string[] {
     const { bold, dim, green, red, yellow } = this.colors;
     const took = this.startedAt === null ? '' : ` in ${formatDuration(Date.parse(event.timestamp) - this.startedAt)}`;
-    const facts = dim(` · ${this.job.steps.length} steps · ${event.seq} events · head ${shortHash(event.hash)}`);
+    const facts = dim(
+      ` · ${counted(this.job.steps.length, 'step')} · ${counted(event.seq, 'event')} · head ${shortHash(event.hash)}`,
+    );
     switch (event.type) {
       case 'job.completed':
         return ['', `${green('✓')} ${bold(green('COMPLETED'))}${took}${facts}`];
       case 'job.failed':
-        return ['', `${red('✗')} ${bold(red('FAILED'))}${took}${facts}`, `  ${red(failureText(event))}`];
+        return [
+          '',
+          `${red('✗')} ${bold(red('FAILED'))}${took}${facts}`,
+          ...wrap(failureText(event), this.breakAt - INDENT.length).map((line) => INDENT + red(line)),
+        ];
       default:
         return ['', `${yellow('–')} ${bold(yellow('CANCELLED'))}${took}${facts}`];
     }

@@ -57,7 +57,8 @@ function showJson(terminal: Terminal): Show {
 }
 
 function showPicture(job: RunnerJob, terminal: Terminal): Show {
-  const view = new FollowView(job, terminal.colors, terminal.columns);
+  const breakAt = terminal.interactive ? terminal.columns : Infinity;
+  const view = new FollowView(job, terminal.colors, terminal.columns, breakAt);
   const print = (lines: string[]): void => lines.forEach((line) => terminal.line(line));
   print(view.header());
   if (!terminal.interactive) return { item: (item) => print(view.apply(item)), end: () => undefined };

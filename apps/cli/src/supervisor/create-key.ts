@@ -2,6 +2,7 @@ import { loadConfig } from '#config';
 import { withOwner } from '#database';
 import { ALL_SCOPES, createApiKey, ensureDefaultWorkspace, isScope } from '#identity';
 import { UsageError } from '../failure.js';
+import { namingOwner } from './local-database.js';
 
 export interface CreatedKey {
   workspaceId: string;
@@ -20,13 +21,14 @@ export async function createKey(name: string, scopes: string[] | undefined): Pro
   if (unknown.length > 0) {
     throw new UsageError(`unknown scope: ${unknown.join(', ')}`, [`the scopes are: ${ALL_SCOPES.join(', ')}`]);
   }
-  const { ownerUrl } = loadConfig().database;
+  const config = loadConfig();
+  const { ownerUrl } = config.database;
   if (ownerUrl === undefined) {
     throw new UsageError('no database is named', [
       'Set DATABASE_OWNER_URL or DATABASE_URL. The embedded system keeps its key in credentials.json.',
     ]);
   }
-  const workspace = await ensureDefaultWorkspace(ownerUrl);
+  const workspace = await namingOwner(config, () => ensureDefaultWorkspace(ownerUrl));
   const chosen = scopes === undefined ? ALL_SCOPES : scopes.filter(isScope);
   const key = await withOwner(ownerUrl, (client) =>
     createApiKey(client, { workspaceId: workspace.id, name, scopes: chosen }),

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '#config';
-import { migrate, startEmbeddedPostgres, type EmbeddedPostgres } from '#database';
+import { migrate, namingDatabase, startEmbeddedPostgres, withOwner, type EmbeddedPostgres } from '#database';
 import { AppError } from '#kernel';
 import { migrateQueueSchema } from '#queue';
 import type { SystemLog } from './system-log.js';
@@ -34,15 +34,23 @@ export async function openDatabase(
 ): Promise<SystemDatabase> {
   const { url, ownerUrl } = config.database;
   if (url === undefined) return LocalDatabase.start(config.dataDir, log, onLost);
+  const connection = ownerUrl ?? url;
+  await namingOwner(config, () => withOwner(connection, (client) => client.query('SELECT 1')));
   const { hostname, port, pathname } = new URL(url);
   return {
     description: `PostgreSQL ${pathname.slice(1)} on ${hostname}${port === '' ? '' : `:${port}`}`,
-    ownerUrl: ownerUrl ?? url,
+    ownerUrl: connection,
     apiUrl: url,
     workerUrl: url,
     keepFor: () => undefined,
     stop: () => Promise.resolve(),
   };
+}
+
+/** Runs the first call on the configured database as its owner; its failure names the setting and the server. */
+export function namingOwner<Result>({ database }: Config, call: () => Promise<Result>): Promise<Result> {
+  const variable = database.ownerUrl === database.url ? 'DATABASE_URL' : 'DATABASE_OWNER_URL';
+  return namingDatabase(variable, database.ownerUrl, call);
 }
 
 /** Brings the tables, ours and the queue's, up to date. */

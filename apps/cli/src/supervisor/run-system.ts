@@ -3,6 +3,7 @@ import ora from 'ora';
 import type { Config } from '#config';
 import { credentialsFile } from '../credentials.js';
 import { EXIT } from '../failure.js';
+import { widthOf, wrap } from '../terminal/format.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { startSystem, type RunningSystem } from './system.js';
 import { systemLog } from './system-log.js';
@@ -58,6 +59,13 @@ function summary(system: RunningSystem, config: Config, terminal: Terminal): str
   // A folder that is not the default one has to be named again.
   const folder = config.dataDir === resolve('.runledger') ? '' : ` --data-dir ${nearPath(config.dataDir)}`;
   const isolation = sandboxWarning(system, config);
+  const breakAt = terminal.interactive ? terminal.columns - 4 : Infinity;
+  const warning = (text: string): string[] =>
+    wrap(text, breakAt).map((line, index) => `  ${yellow(`${index === 0 ? '!' : ' '} ${line}`)}`);
+  const lead = '  Submit a first job:';
+  const submit = `npx runledger submit examples/hello.yaml --follow${folder}`;
+  // A command is for copying: it is never broken by us.
+  const fits = widthOf(`${lead}  ${submit}`) <= terminal.columns;
   return [
     '',
     `${green('✓')} ${bold('Runledger is ready')}`,
@@ -69,27 +77,21 @@ function summary(system: RunningSystem, config: Config, terminal: Terminal): str
     row('Workspace', system.workspaceName, system.workspaceId),
     ...(system.isNew ? [row('API key', bold(system.apiKey), 'shown only this time')] : []),
     row(system.isNew ? '' : 'API key', dim(`kept in ${file}`)),
-    ...(isolation === null ? [] : ['', ...isolation.map((line) => `  ${yellow(line)}`)]),
+    ...(isolation === null ? [] : ['', ...warning(isolation)]),
     '',
-    `  Submit a first job:  ${cyan(`npx runledger submit examples/hello.yaml --follow${folder}`)}`,
+    ...(fits ? [`${lead}  ${cyan(submit)}`] : [lead, `    ${cyan(submit)}`]),
     `  ${dim('Ctrl-C stops everything.')}`,
     '',
   ];
 }
 
 /** Said at every start: what a job's commands can do depends on it. */
-function sandboxWarning(system: RunningSystem, config: Config): string[] | null {
+function sandboxWarning(system: RunningSystem, config: Config): string | null {
   if (config.sandbox.driver === 'process') {
-    return [
-      '! SANDBOX=process: the commands of jobs run WITHOUT isolation, with all rights of',
-      '  this user. Only for jobs that you trust.',
-    ];
+    return 'SANDBOX=process: the commands of jobs run WITHOUT isolation, with all rights of this user. Only for jobs that you trust.';
   }
   if (system.sandboxProblem === null) return null;
-  return [
-    '! Commands cannot run: steps of type COMMAND will fail with SANDBOX_UNAVAILABLE.',
-    `  ${system.sandboxProblem}`,
-  ];
+  return `Commands cannot run, steps of type COMMAND will fail with SANDBOX_UNAVAILABLE: ${system.sandboxProblem}`;
 }
 
 /** As short as it is unmistakable from here. */

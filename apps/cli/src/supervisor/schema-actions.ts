@@ -1,7 +1,7 @@
-import type { Config } from '#config';
+import { makeDataFolder, type Config } from '#config';
 import { diff, rollback, startEmbeddedPostgres, status } from '#database';
 import { assertNever } from '#kernel';
-import { migrateEverything } from './local-database.js';
+import { migrateEverything, namingOwner } from './local-database.js';
 
 export type SchemaAction =
   { kind: 'migrate' | 'status' | 'diff' } | { kind: 'rollback'; target: { steps: number } | { to: string } };
@@ -15,7 +15,9 @@ export interface Answer {
 
 /** Runs the action as the owner of the configured database, or of the embedded one, which is started for it. */
 export async function runSchemaAction(config: Config, action: SchemaAction): Promise<Answer> {
-  if (config.database.ownerUrl !== undefined) return run(config.database.ownerUrl, action);
+  const { ownerUrl } = config.database;
+  if (ownerUrl !== undefined) return namingOwner(config, () => run(ownerUrl, action));
+  await makeDataFolder(config.dataDir);
   const server = await startEmbeddedPostgres({ dataDir: config.dataDir });
   try {
     return await run(server.ownerUrl, action);

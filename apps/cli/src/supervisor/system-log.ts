@@ -1,5 +1,5 @@
 import type { LogLevel } from '#config';
-import { cleanLine } from '../terminal/format.js';
+import { cleanLine, wrap } from '../terminal/format.js';
 import type { Terminal } from '../terminal/terminal.js';
 
 /** Where the supervisor and its processes say what they do: standard error, pretty for a person, JSON lines otherwise. */
@@ -16,8 +16,11 @@ export function systemLog(terminal: Terminal, how: { pretty: boolean; level: Log
   const lowest = LEVELS[how.level] ?? 30;
   const pretty = (source: string, level: number, message: string): void => {
     const { dim, red, yellow } = terminal.noteColors;
-    const text = level >= 50 ? red(message) : level >= 40 ? yellow(message) : message;
-    terminal.note(`${dim(new Date().toISOString().slice(11, 19))} ${dim(source.padEnd(10))} ${text}`);
+    const paint = level >= 50 ? red : level >= 40 ? yellow : String;
+    const head = `${new Date().toISOString().slice(11, 19)} ${source.padEnd(10)} `;
+    const [first = '', ...rest] = wrap(message, terminal.interactive ? terminal.columns - head.length : Infinity);
+    terminal.note(`${dim(head)}${paint(first)}`);
+    for (const line of rest) terminal.note(' '.repeat(head.length) + paint(line));
   };
   return {
     say: (source, name, message) => {
@@ -32,6 +35,8 @@ export function systemLog(terminal: Terminal, how: { pretty: boolean; level: Log
     forward: (source, line) => {
       if (line.trim() === '' || lowest >= 100) return;
       const record = how.pretty ? parseRecord(line) : null;
+      // Whoever starts the process tells a person that it is ready, and what it serves; the log, on its own pipe, would come later.
+      if (record !== null && /^(listening on|serving queue) /.test(record.message)) return;
       if (record !== null) pretty(source, record.level, record.message);
       else if (how.pretty) pretty(source, 30, cleanLine(line));
       else terminal.note(line);

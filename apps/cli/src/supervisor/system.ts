@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment, type Config } from '#config';
+import { childEnvironment, makeDataFolder, type Config } from '#config';
 import { claimFolder } from '#database';
 import { AppError } from '#kernel';
-import { QUEUE_NAMES } from '#queue';
+import { probeQueue, QUEUE_NAMES } from '#queue';
 import { createSandboxDriver } from '#sandbox';
 import { writeCredentials } from '../credentials.js';
 import { ensureAccess, type Access } from './access.js';
@@ -32,11 +31,10 @@ const CLOSING_MS = 5_000;
 
 /**
  * Starts everything and waits until it is ready. What was started is stopped again when something fails.
- * @throws AppError ALREADY_RUNNING, PORT_IN_USE, DATABASE_UNAVAILABLE, or INTERNAL with the last words of a process that did not start
+ * @throws AppError CONFIG_INVALID, ALREADY_RUNNING, PORT_IN_USE, DATABASE_UNAVAILABLE, QUEUE_UNAVAILABLE, or INTERNAL with the last words of a process that did not start
  */
 export async function startSystem(config: Config, log: SystemLog): Promise<RunningSystem> {
-  // Keys, passwords and tenants' files are in it.
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  await makeDataFolder(config.dataDir);
   const claim = claimFolder(config.dataDir);
   const parts = new Parts();
   const stop = async (): Promise<void> => {
@@ -45,6 +43,7 @@ export async function startSystem(config: Config, log: SystemLog): Promise<Runni
   };
   try {
     await refuseTakenPort(config.http);
+    if (config.redisUrl !== undefined) await probeQueue({ backend: 'redis', url: config.redisUrl });
     const database = await openDatabase(config, log, parts.breakDown);
     parts.database = database;
     const access = await prepareDatabase(database, config, log);

@@ -1,4 +1,14 @@
-import { alignRight, cleanLine, formatAge, formatBytes, formatDuration, truncate, widthOf } from './format.js';
+import {
+  alignRight,
+  cleanLine,
+  counted,
+  formatAge,
+  formatBytes,
+  formatDuration,
+  truncate,
+  widthOf,
+  wrap,
+} from './format.js';
 
 describe('formatDuration', () => {
   it.each([
@@ -51,5 +61,31 @@ describe('truncate and alignRight', () => {
     expect(truncate('漢字漢字', 5)).toBe('漢字…');
     expect(widthOf(alignRight('漢字', 'ok', 20))).toBe(20);
     expect(alignRight('too long for it', 'x', 10)).toBe('too long for it  x');
+  });
+});
+
+describe('counted', () => {
+  it.each([
+    [0, '0 steps'],
+    [1, '1 step'],
+    [2, '2 steps'],
+  ])('%d is %s', (count, text) => expect(counted(count, 'step')).toBe(text));
+});
+
+describe('wrap', () => {
+  it.each([
+    ['', ['']],
+    ['fits', ['fits']],
+    ['one two three four', ['one two', 'three four']],
+    ['one two   three', ['one two', 'three']],
+    ['  indented text that goes on', ['  indented', 'text that', 'goes on']],
+    ['a wordthatiswiderthanall b', ['a', 'wordthatis', 'widerthana', 'll b']],
+    ['漢字漢字漢字漢', ['漢字漢字漢', '字漢']],
+    ['           x', ['x']],
+  ])('breaks %j', (text, lines) => expect(wrap(text, 10)).toEqual(lines));
+
+  it('leaves text as it is where there is no width to keep', () => {
+    const text = 'x '.repeat(1_000);
+    expect(wrap(text, Infinity)).toEqual([text]);
   });
 });

@@ -59,6 +59,54 @@ export function alignRight(left: string, right: string, columns: number): string
   return `${left}${' '.repeat(Math.max(2, gap))}${right}`;
 }
 
+/** `1 step`, `3 steps`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Breaks uncoloured text into lines of a width, between words; a word that is wider itself is broken where it has to be. */
+export function wrap(text: string, columns: number): string[] {
+  if (widthOf(text) <= columns) return [text];
+  const lines: string[] = [];
+  let line = '';
+  const end = (): void => {
+    if (line.trim() !== '') lines.push(line.trimEnd());
+    line = '';
+  };
+  for (const piece of text.match(/\s+|\S+/gu) ?? []) {
+    const isSpace = piece.trim() === '';
+    if (widthOf(line) + widthOf(piece) <= columns) {
+      // The spaces of a break are gone with it; those that indent the text stay.
+      if (!isSpace || line !== '' || lines.length === 0) line += piece;
+      continue;
+    }
+    end();
+    if (isSpace) continue;
+    const parts = broken(piece, columns);
+    line = parts.pop() ?? '';
+    lines.push(...parts);
+  }
+  end();
+  return lines;
+}
+
+function broken(word: string, columns: number): string[] {
+  const parts: string[] = [];
+  let part = '';
+  let width = 0;
+  for (const character of word) {
+    const more = widthOf(character);
+    if (part !== '' && width + more > columns) {
+      parts.push(part);
+      part = '';
+      width = 0;
+    }
+    part += character;
+    width += more;
+  }
+  return [...parts, part];
+}
+
 /** Cuts uncoloured text to a width, with `…` as its last column. */
 export function truncate(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;

@@ -7,7 +7,7 @@ import type {
   RunnerJobSummary,
   VerifyReport,
 } from '#client';
-import { cleanLine, formatAge, formatBytes, formatDuration, shortHash } from './format.js';
+import { cleanLine, counted, formatAge, formatBytes, formatDuration, shortHash } from './format.js';
 import { renderTable } from './table.js';
 import type { Colors } from './terminal.js';
 
@@ -127,7 +127,7 @@ export function artifactTable(artifacts: Artifact[], width: number, colors: Colo
 export function verifyLines(report: VerifyReport, colors: Colors): string[] {
   if (report.valid && report.fold.matches) {
     return [
-      `${colors.green('✓')} ${report.events} events, chain intact, head ${shortHash(report.head.hash)}; rows equal their fold`,
+      `${colors.green('✓')} ${counted(report.events, 'event')}, chain intact, head ${shortHash(report.head.hash)}; rows equal their fold`,
     ];
   }
   const lines: string[] = [];
