@@ -10,7 +10,7 @@ const JOIN = 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"';
  * bound on processes that holds for root, whom RLIMIT_NPROC does not count.
  */
 export class ProcessCgroup {
-  private constructor(private readonly folder: string) {}
+  private constructor(readonly folder: string) {}
 
   /**
    * @param maxTasks the most threads and processes

@@ -92,15 +92,19 @@ export function readPs(): ProcessTable {
 
 /**
  * What a process occupies with shared pages counted once in all (PSS), from `/proc/<pid>/smaps_rollup`.
- * @returns null when it may not be read
+ * @returns 0 when it has given its memory back meanwhile, null when it may not be read
  */
 export function proportionalBytes(pid: number): number | null {
   try {
     const match = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
     return match === null ? null : Number(match[1]) * 1024;
-  } catch {
-    return null;
+  } catch (error) {
+    return hasCode(error, 'ESRCH') || hasCode(error, 'ENOENT') ? 0 : null;
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 /** True when the process was started with this variable, or is the fork of one that was. */

@@ -6,11 +6,9 @@ import { commandEnvironment, makeScratch, missingWorkdir, type SandboxDriverOpti
 import type { OutputSink, SandboxCommand, SandboxDriver, SandboxResult } from './driver.js';
 import { hasProc } from './process-table.js';
 import { ProcessCgroup } from './process-cgroup.js';
+import { newRunTag, RUN_VARIABLE } from './run-tag.js';
 import { findShell, supervisorCommand, taskLimit } from './shell-script.js';
 import { notRun, superviseCommand, type Isolation } from './supervised-run.js';
-
-/** Marks every process of a run, so that one which left its parent and its session is still found. */
-const RUN_VARIABLE = 'RUNLEDGER_SANDBOX_RUN';
 
 /**
  * Runs commands as plain child processes of the worker: the same limits and the same endings, and no isolation at all. A command sees
@@ -55,12 +53,12 @@ export class ProcessDriver implements SandboxDriver {
     const scratch = await makeScratch(this.options);
     const home = join(scratch, 'tmp');
     await mkdir(home);
-    const run = randomUUID();
+    const run = newRunTag();
     // RLIMIT_NPROC would count everything else that this user runs on the host.
     const [file = '', ...args] = supervisorCommand(findShell(), command.limits, false);
     const env = { ...commandEnvironment(command, dirname(process.execPath), home), [RUN_VARIABLE]: run };
     const launch = { file, args, cwd: command.workdir, env, inputs: [] };
-    const cgroup = ProcessCgroup.create(`runledger-${run}`, taskLimit(command.limits.processes));
+    const cgroup = ProcessCgroup.create(`runledger-${randomUUID()}`, taskLimit(command.limits.processes));
     return {
       launch: cgroup?.around(launch) ?? launch,
       tree: { supervisors: 1, namespace: false, tag: `${RUN_VARIABLE}=${run}`, cgroup },

@@ -10,7 +10,7 @@ export interface SandboxDriverOptions {
   scratchFolder?: string;
 }
 
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * The whole environment of a command: what every program expects, and the command's own on top. Nothing of the worker's.

@@ -9,6 +9,7 @@ import { LimitWatch } from './limit-watch.js';
 import { openOutputPipes, type OutputPipes } from './output-pipes.js';
 import { OutputPump } from './output-pump.js';
 import { ProcessTree, type ProcessTreeOptions } from './process-tree.js';
+import { RunGuard } from './run-guard.js';
 import { SupervisorProcess, type Launch } from './supervisor-process.js';
 
 /** What a driver adds to the common way in which a command is run. */
@@ -40,7 +41,7 @@ export async function superviseCommand(
   const startedAt = systemClock.now();
   try {
     if (stop.aborted) return notRun(abortFailure(stop), startedAt, isolation.facts);
-    return await runSupervised(isolation, command, onOutput, stop, startedAt);
+    return await runGuarded(isolation, (guard) => runSupervised(isolation, command, onOutput, stop, guard));
   } catch (error) {
     const message = `the command could not be started: ${messageOf(error)}`;
     return notRun({ code: isolation.launchFailure, message }, startedAt, isolation.facts);
@@ -59,14 +60,32 @@ export function notRun(
   return { exitCode: null, signal: null, failure, startedAt, endedAt: systemClock.now(), signalsSent: [], facts };
 }
 
+/** Nothing of the run is left afterwards, whether this process lives to the end of it, dies, or does not know how to go on. */
+async function runGuarded(
+  { tree, scratch }: Isolation,
+  run: (guard: RunGuard) => Promise<SandboxResult>,
+): Promise<SandboxResult> {
+  const guard = await RunGuard.start({ tag: tree.tag, cgroup: tree.cgroup?.folder ?? null, scratch });
+  try {
+    const result = await run(guard);
+    await guard.dismiss();
+    return result;
+  } catch (error) {
+    await guard.strike();
+    throw error;
+  }
+}
+
 async function runSupervised(
   isolation: Isolation,
   command: SandboxCommand,
   onOutput: OutputSink,
   stop: AbortSignal,
-  startedAt: string,
+  guard: RunGuard,
 ): Promise<SandboxResult> {
+  const startedAt = systemClock.now();
   const { pipes, supervisor } = await startSupervisor(isolation, command);
+  guard.watch(supervisor.pid);
   const tree = new ProcessTree({ rootPid: supervisor.pid, ...isolation.tree });
   const ending = new Ending(tree);
   const watch = new LimitWatch(tree, command.limits, (failure) => ending.kill(failure));

@@ -11,6 +11,7 @@ import {
   type SandboxLimits,
   type SandboxResult,
 } from '#sandbox';
+import { processesWith, processIds } from './host-processes.js';
 
 const MIB = 1024 * 1024;
 
@@ -84,19 +85,6 @@ export class SandboxFixture {
   }
 }
 
-/** The command lines of all processes of the host, zombies apart, that have the text in their environment or arguments. */
-function processesWith(text: string): string[] {
-  return processIds().flatMap((pid) => {
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-      return (command + environment).includes(text) ? [`${pid} ${command.replaceAll('\0', ' ').trim()}`] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
 /** This process's children: a run must not add to them, not as a zombie either. */
 function children(): string[] {
   return processIds().filter((pid) => {
@@ -106,10 +94,6 @@ function children(): string[] {
       return false;
     }
   });
-}
-
-function processIds(): string[] {
-  return existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
 }
 
 function openDescriptors(): number {
