@@ -10,7 +10,9 @@ const JOB = {
 };
 
 const SUBMITTERS = 32;
-const LONE_JOBS = 100;
+/** Not counted: the first ones find cold code and cold plans. */
+const LONE_WARM_UP = 150;
+const LONE_JOBS = 200;
 
 /** The figures of one queue backend under jobs that do nothing. */
 export interface JobFigures {
@@ -62,13 +64,13 @@ export async function measureJobs(system: BenchSystem, jobs: number): Promise<Jo
 /** From the request to the end of the event stream, one job at a time. */
 async function loneLatencies(system: BenchSystem): Promise<number[]> {
   const latencies: number[] = [];
-  for (let job = 0; job < LONE_JOBS; job += 1) {
+  for (let job = 0; job < LONE_WARM_UP + LONE_JOBS; job += 1) {
     const startedAt = performance.now();
     const { id } = await call<{ id: string }>(system, 'POST', '/runner-jobs', JOB);
     await streamToEnd(system, id);
     latencies.push(performance.now() - startedAt);
   }
-  return latencies;
+  return latencies.slice(LONE_WARM_UP);
 }
 
 async function submitMany(system: BenchSystem, jobs: number): Promise<string[]> {
