@@ -43,10 +43,14 @@ describe('a start without', () => {
   };
 
   it.each(PROGRAMS)('a database: %s says so in one line', async (_, args) => {
-    await refusal(args, { DATABASE_URL: NO_DATABASE }, /database.*ECONNREFUSED/);
+    await refusal(args, { DATABASE_URL: NO_DATABASE }, /PostgreSQL at 127\.0\.0\.1:1 .*ECONNREFUSED.*DATABASE_URL/);
   });
 
   it.each(PROGRAMS)('a queue: %s says so in one line', async (_, args) => {
-    await refusal(args, { DATABASE_URL: database.ownerUrl, REDIS_URL: NO_REDIS }, /queue.*ECONNREFUSED/);
+    await refusal(
+      args,
+      { DATABASE_URL: database.ownerUrl, REDIS_URL: NO_REDIS },
+      /Redis at 127\.0\.0\.1:1 .*ECONNREFUSED.*REDIS_URL/,
+    );
   });
 });
