@@ -1,13 +1,13 @@
 /**
  * Who may import whom. CONTRIBUTING.md has the picture; `test/medium/boundaries.spec.ts` proves that each rule fires.
  *
- *   apps -> runner, artifacts, identity, sandbox, client -> database, queue, ledger, config -> kernel
+ *   apps -> schedules -> runner, artifacts, identity, sandbox, client -> database, queue, ledger, config -> kernel
  */
 const tests = '\\.spec\\.ts$';
 const infrastructure = '(?:config|database|queue|ledger)';
 /** Where a process or a lib begins. The guard is a process of its own, started by the supervisor. */
 const entries = '^(?:apps/[^/]+/src/main|libs/[^/]+/src/index|apps/cli/src/supervisor/postgres-guard)\\.ts$';
-const domains = '(?:runner|artifacts|identity|sandbox|client)';
+const domains = '(?:runner|schedules|artifacts|identity|sandbox|client)';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -11,7 +11,7 @@ const shared: Config = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
-    '^#(kernel|config|database|queue|ledger|runner|sandbox|artifacts|identity|client|testing)$':
+    '^#(kernel|config|database|queue|ledger|runner|schedules|sandbox|artifacts|identity|client|testing)$':
       '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^content-disposition$': '<rootDir>/test/shims/content-disposition.cjs',
@@ -32,5 +32,7 @@ export default {
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs}/**/*.spec.ts'] },
     { ...withPostgres, displayName: 'medium', testMatch: ['<rootDir>/test/medium/**/*.spec.ts'] },
     { ...withPostgres, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'] },
+    // Crashes its servers, so it starts its own.
+    { ...shared, displayName: 'fault', testMatch: ['<rootDir>/test/fault/**/*.spec.ts'] },
   ],
 } satisfies Config;

@@ -61,7 +61,7 @@ export async function startBenchSystem(backend: Backend, environment: Record<str
 }
 
 /** The embedded server with its default settings, and with the extension that counts statements. */
-async function startMeasuredPostgres(dataDir: string): Promise<EmbeddedPostgres> {
+export async function startMeasuredPostgres(dataDir: string): Promise<EmbeddedPostgres> {
   const plain = await startEmbeddedPostgres({ dataDir });
   await withOwner(plain.ownerUrl, (client) =>
     client.query(`ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'`),

@@ -1,23 +1,28 @@
-import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LocalBlobStore } from '#artifacts';
-import type { Config } from '#config';
-import { DatabaseModule } from '#database';
+import { MasterKey, type Config } from '#config';
+import { Database, DatabaseModule } from '#database';
 import { ApiKeys } from '#identity';
-import { QueueModule, queueConnection } from '#queue';
-import { RunnerQueriesModule } from '#runner';
+import { QueueModule, QueueProducer, queueConnection } from '#queue';
+import { JobCounts, RunnerQueriesModule, SecretSealer } from '#runner';
+import { ApprovalsController } from './approvals/approvals.controller.js';
+import { ArtifactsController } from './artifacts/artifacts.controller.js';
 import { HealthChecks } from './health/health.js';
 import { HealthController } from './health/health.controller.js';
 import { MeController } from './me/me.controller.js';
 import { Metrics } from './metrics/metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
+import { CancelController } from './runner-jobs/cancel.controller.js';
 import { LedgerController } from './runner-jobs/ledger.controller.js';
 import { ResultsController } from './runner-jobs/results.controller.js';
 import { RunnerJobsController } from './runner-jobs/runner-jobs.controller.js';
+import { Schedules } from '#schedules';
+import { SchedulesController } from './schedules/schedules.controller.js';
 import { JobEventStream } from './streams/job-event-stream.js';
 import { JobWakeups } from './streams/job-wakeups.js';
 import { OpenStreams } from './streams/open-streams.js';
 import { BLOB_STORE } from './tokens.js';
+import { WorkspacesController } from './workspaces/workspaces.controller.js';
 
 /** The HTTP process: answers questions and accepts jobs; it runs none. */
 @Module({})
@@ -32,20 +37,32 @@ export class ApiModule {
       ],
       controllers: [
         MeController,
+        WorkspacesController,
         RunnerJobsController,
+        CancelController,
+        SchedulesController,
         LedgerController,
         ResultsController,
+        ArtifactsController,
+        ApprovalsController,
         HealthController,
         MetricsController,
       ],
       providers: [
         ApiKeys,
-        HealthChecks,
+        Schedules,
+        {
+          provide: HealthChecks,
+          useFactory: (database: Database, queue: QueueProducer, jobs: JobCounts) =>
+            new HealthChecks(database, queue, jobs, config.http.stalledAfterMs),
+          inject: [Database, QueueProducer, JobCounts],
+        },
         Metrics,
         OpenStreams,
         JobWakeups,
         JobEventStream,
-        { provide: BLOB_STORE, useFactory: () => new LocalBlobStore(join(config.dataDir, 'blobs')) },
+        { provide: SecretSealer, useFactory: () => new SecretSealer(new MasterKey(config)) },
+        { provide: BLOB_STORE, useFactory: () => new LocalBlobStore(config.storage.blobDir) },
       ],
     };
   }

@@ -7,7 +7,8 @@ import { ApiKeys } from '#identity';
 import { QueueProducer } from '#queue';
 import { registerQueueBoard } from './admin/queue-board.js';
 import { ApiModule } from './api.module.js';
-import { BODY_LIMIT_BYTES, registerBodyParsers } from './http/body-parsers.js';
+import { BODY_LIMIT_BYTES, registerBodyLimits } from './http/body-limit.js';
+import { registerBodyParsers } from './http/body-parsers.js';
 import { registerHooks, requestId } from './http/hooks.js';
 import { notFound } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -29,6 +30,7 @@ export async function createApp(config: Config, log: ProcessLog): Promise<NestFa
   const routes = new RouteTable();
   const fastify = adapter.getInstance<FastifyInstance>();
   routes.watch(fastify);
+  registerBodyLimits(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.forRoot(config), adapter, {
     logger: log,
     abortOnError: false,

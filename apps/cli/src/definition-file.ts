@@ -44,7 +44,7 @@ export function parseDefinition(source: string, name: string): DefinitionFile {
 }
 
 /** One line for each wrong field, with the place in the file. */
-export function fieldErrorLines(errors: FieldError[], definition: DefinitionFile): string[] {
+export function fieldErrorLines(errors: FieldError[], definition: Pick<DefinitionFile, 'locate'>): string[] {
   return errors.map(
     ({ field, message }) =>
       `${definition.locate(field)}  ${message.startsWith(field) ? message : `${field}: ${message}`}`,

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { artifactsCommand } from './commands/artifacts.command.js';
+import { cancelCommand } from './commands/cancel.command.js';
 import { dbCommand } from './commands/db.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { jobsCommand } from './commands/jobs.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { eventsCommand, verifyCommand } from './commands/ledger.commands.js';
 import { logsCommand } from './commands/logs.command.js';
+import { schedulesCommand } from './commands/schedules.command.js';
 import { startCommand } from './commands/start.command.js';
 import { submitCommand } from './commands/submit.command.js';
+import { workspaceCommand } from './commands/workspace.command.js';
 import type { Terminal } from './terminal/terminal.js';
 
 const FIRST_STEPS = `
@@ -37,10 +40,13 @@ export function buildProgram(terminal: Terminal): Command {
   startCommand(program, terminal);
   submitCommand(program, terminal);
   jobsCommand(program, terminal);
+  cancelCommand(program, terminal);
   eventsCommand(program, terminal);
   logsCommand(program, terminal);
   verifyCommand(program, terminal);
   artifactsCommand(program, terminal);
+  workspaceCommand(program, terminal);
+  schedulesCommand(program, terminal);
   keysCommand(program, terminal);
   dbCommand(program, terminal);
   demoCommand(program, terminal);

@@ -5,6 +5,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { loadConfig, makeDataFolder, ProcessLog, runProcess, stopInOrder } from '#config';
 import { Database, namingDatabase } from '#database';
 import { parseQueueNames, probeQueue, queueConnection, QueueProducer, QueueWorkers } from '#queue';
+import { Scheduler } from '#schedules';
 import { RunnerService } from './runner.service.js';
 import { WorkerModule } from './worker.module.js';
 
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
   log.pino.level = config.log.level;
   stopInOrder(log, config.runner.graceMs, () => stop(app, config.runner.graceMs));
   await app.get(RunnerService).start();
+  await app.get(Scheduler).start();
   await app.get(QueueWorkers).start(queues);
   log.log({
     msg: `serving queue ${queues.join(', ')}`,
@@ -43,6 +45,7 @@ async function main(): Promise<void> {
 /** New work is refused first, then running steps get their grace, then connections close. */
 async function stop(app: INestApplicationContext, graceMs: number): Promise<void> {
   const paused = app.get(QueueWorkers).pause();
+  await app.get(Scheduler).stop();
   await app.get(RunnerService).stop(graceMs);
   await paused;
   await app.close();

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Admission, JobRunner, Reconciler, SANDBOX, SUBMITTED_CHANNEL } from '#runner';
+import { Admission, CANCEL_CHANNEL, JobRunner, Reconciler, SANDBOX, SUBMITTED_CHANNEL } from '#runner';
 import { Database } from '#database';
+import { messageOf } from '#kernel';
 import { endAbandonedRuns, type SandboxDriver } from '#sandbox';
 
 /** What a worker process of the queue `runner` does beside answering messages: it admits what was submitted and reconciles what was lost. */
@@ -26,13 +27,25 @@ export class RunnerService {
     const admit = (): void => void this.admission.admitPending();
     // What was submitted while the connection was away was not heard.
     await this.database.listen(SUBMITTED_CHANNEL, admit, admit);
+    // What was asked for while the connection was away is found by the next renewal, or by the reconciler.
+    await this.database.listen(CANCEL_CHANNEL, (jobId) => void this.cancel(jobId));
     this.reconciler.start();
     admit();
+  }
+
+  private async cancel(jobId: string): Promise<void> {
+    await this.runner
+      .cancel(jobId)
+      .catch((error: unknown) =>
+        this.logger.warn(`job ${jobId} was not cancelled yet, it will be tried again: ${messageOf(error)}`),
+      );
   }
 
   /** @param graceMs how long running steps may go on */
   async stop(graceMs: number): Promise<void> {
     await this.reconciler.stop();
+    this.admission.drain();
     await this.runner.stop(graceMs);
+    await this.admission.stop();
   }
 }

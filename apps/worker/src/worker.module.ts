@@ -1,8 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '#config';
-import { DatabaseModule } from '#database';
+import { Database, DatabaseModule } from '#database';
 import { queueConnection, QueueModule, QueueWorkers, type QueueName } from '#queue';
-import { JobRunner, RunnerWorkerModule } from '#runner';
+import { JobRunner, RunnerWorkerModule, SubmitJob } from '#runner';
+import { Scheduler } from '#schedules';
 import { RunnerProcessor } from './runner.processor.js';
 import { RunnerService } from './runner.service.js';
 
@@ -17,10 +18,16 @@ export class WorkerModule {
         QueueModule.forRoot(queueConnection(config, 'runledger_worker')),
         RunnerWorkerModule.forRoot(config),
       ],
-      providers: queues.includes('runner') ? [runnerProcessor(config), RunnerService] : [],
+      providers: queues.includes('runner') ? [runnerProcessor(config), RunnerService, SCHEDULER] : [],
     };
   }
 }
+
+const SCHEDULER = {
+  provide: Scheduler,
+  useFactory: (database: Database) => new Scheduler(database, new SubmitJob(database)),
+  inject: [Database],
+};
 
 function runnerProcessor(config: Config) {
   return {

@@ -5,3 +5,7 @@ export type { CollectedFile } from './collect-files.js';
 export { openArtifact } from './open-artifact.js';
 export type { OpenArtifact } from './open-artifact.js';
 export { mediaTypeOf } from './media-type.js';
+export { ExportArchive } from './export-archive.js';
+export type { ExportFile } from './export-archive.js';
+export { verifiedContent } from './verified-content.js';
+export type { ExpectedContent } from './verified-content.js';

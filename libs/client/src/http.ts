@@ -1,10 +1,13 @@
 import { ApiError, ConnectionError } from './errors.js';
 import type { Problem } from './types.js';
 
+/** What is undefined is left out; what is a list is given several times. */
+export type Query = Record<string, string | number | string[] | undefined>;
+
 export interface Request {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
-  query?: Record<string, string | number | undefined>;
+  query?: Query;
   headers?: Record<string, string>;
   /** Sent as JSON. */
   body?: unknown;
@@ -44,7 +47,7 @@ export class Http {
     const { method = 'GET', path, query = {}, headers = {}, body, signal } = request;
     const url = new URL(this.base + path);
     for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
+      for (const each of [value ?? []].flat()) url.searchParams.append(name, String(each));
     }
     const silence = new AbortController();
     const timer = setTimeout(() => silence.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_TIMEOUT_MS);

@@ -1,5 +1,12 @@
 export type * from './types.js';
 export { RunledgerClient } from './client.js';
-export type { JobFilter, RunledgerClientOptions } from './client.js';
+export type {
+  ArtifactFilter,
+  ArtifactScope,
+  ArtifactSeries,
+  JobFilter,
+  RunledgerClientOptions,
+  TranscriptOf,
+} from './client.js';
 export type { FollowItem, FollowOptions } from './follow-job.js';
 export { ApiError, ConnectionError } from './errors.js';

@@ -1,6 +1,9 @@
 import { OutputSequence } from './output-sequence.js';
 
-const chunk = (offset: number, text: string, attempt = 1) => ({ stepId: 's', stepKey: 'k', attempt, offset, text });
+const chunk = (offset: number, text: string, attempt = 1) => ({
+  ...{ stepId: 's', stepKey: 'k', attempt, offset, text },
+  stream: 'stdout' as const,
+});
 
 describe('OutputSequence', () => {
   it('lets every byte through once, whatever is repeated', () => {

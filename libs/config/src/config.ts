@@ -10,9 +10,35 @@ export interface Config {
     /** The most connections that one process opens. */
     poolSize: number;
   };
+  /** 32 bytes with which secrets are sealed, or undefined where the file `master.key` in `dataDir` is to be used. */
+  masterKey: Buffer | undefined;
   /** Undefined: BullMQ's PostgreSQL backend on the same database. */
   redisUrl: string | undefined;
-  http: { host: string; port: number };
+  http: {
+    host: string;
+    port: number;
+    /** Readiness turns red when jobs have waited for so long and none was started. */
+    stalledAfterMs: number;
+  };
+  storage: {
+    /** The folder of the blobs. Absolute. */
+    blobDir: string;
+    /** Whether workers of other hosts see the same blobs. */
+    shared: boolean;
+  };
+  /** The workdirs that are kept for retries and for other hosts. */
+  checkpoints: {
+    /** A workdir with more than this in it is not kept. */
+    maxBytes: number;
+    /** How long after the end of a job that did not complete. */
+    keepMs: number;
+  };
+  host: {
+    /** Names the disk on which this process has its workdirs: the same for all processes that share DATA_DIR. */
+    name: string;
+    /** A host none of whose workers was seen for so long is gone, and its workdirs with it. */
+    goneAfterMs: number;
+  };
   sandbox: {
     driver: SandboxDriverName;
     /** Host paths that every sandboxed step may read, at the same path. */

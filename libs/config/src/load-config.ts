@@ -1,6 +1,10 @@
-import { isAbsolute, resolve } from 'node:path';
+import { hostname } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import { AppError, type FieldError } from '#kernel';
 import { LOG_LEVELS, SANDBOX_DRIVERS, type Config } from './config.js';
+import { parseMasterKey } from './master-key.js';
+
+const BOOLEANS = ['true', 'false'] as const;
 
 type Environment = Record<string, string | undefined>;
 
@@ -11,15 +15,33 @@ type Environment = Record<string, string | undefined>;
 export function loadConfig(environment: Environment = process.env): Config {
   const read = new EnvironmentReader(environment);
   const url = read.url('DATABASE_URL', ['postgres:', 'postgresql:']);
+  const dataDir = resolve(read.text('DATA_DIR', '.runledger'));
   const config: Config = {
-    dataDir: resolve(read.text('DATA_DIR', '.runledger')),
+    dataDir,
     database: {
       url,
       ownerUrl: read.url('DATABASE_OWNER_URL', ['postgres:', 'postgresql:']) ?? url,
       poolSize: read.integer('DATABASE_POOL_SIZE', 10, 2, 500),
     },
+    masterKey: read.key('RUNLEDGER_MASTER_KEY'),
     redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
-    http: { host: read.text('HOST', '127.0.0.1'), port: read.integer('PORT', 3000, 0, 65_535) },
+    http: {
+      host: read.text('HOST', '127.0.0.1'),
+      port: read.integer('PORT', 3000, 0, 65_535),
+      stalledAfterMs: read.integer('STALLED_AFTER_MS', 30_000, 1_000, 86_400_000),
+    },
+    storage: {
+      blobDir: resolve(read.text('BLOB_DIR', join(dataDir, 'blobs'))),
+      shared: read.choice('STORAGE_SHARED', 'false', BOOLEANS) === 'true',
+    },
+    checkpoints: {
+      maxBytes: read.integer('CHECKPOINT_MAX_MB', 1_024, 1, 1_048_576) * 1024 * 1024,
+      keepMs: read.integer('CHECKPOINT_KEEP_HOURS', 168, 0, 87_600) * 3_600_000,
+    },
+    host: {
+      name: read.text('HOST_NAME', hostname()),
+      goneAfterMs: read.integer('HOST_GONE_AFTER_MS', 60_000, 1_000, 86_400_000),
+    },
     sandbox: {
       driver: read.choice('SANDBOX', 'bubblewrap', SANDBOX_DRIVERS),
       readOnlyPaths: read.absolutePaths('SANDBOX_READ_ONLY_PATHS'),
@@ -60,6 +82,15 @@ class EnvironmentReader {
       );
     }
     return value;
+  }
+
+  /** 32 bytes in hexadecimal or base64. */
+  key(name: string): Buffer | undefined {
+    const value = this.environment[name];
+    if (!value) return undefined;
+    const key = parseMasterKey(value);
+    if (key === null) this.problem(name, 'key', 'must be 32 bytes as 64 hexadecimal digits or in base64');
+    return key ?? undefined;
   }
 
   integer(name: string, fallback: number, min: number, max: number): number {

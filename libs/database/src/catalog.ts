@@ -1,7 +1,7 @@
 import type { SqlQueryable } from '@prisma/driver-adapter-utils';
 
 /**
- * One line for each thing that Prisma's schema cannot say: checks, partial indexes, triggers, functions, policies, grants, storage
+ * One line for each thing that Prisma's schema cannot say: checks, partial indexes and those in which NULLs are equal, triggers, functions, policies, grants, storage
  * options, partition keys. Partitions themselves are left out: how many there are depends on the date.
  */
 const CATALOG = `
@@ -21,7 +21,8 @@ SELECT line FROM (
   SELECT format('column %s.%s: %s%s', relname, attname, format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN ' not null' ELSE '' END)
   FROM relation JOIN pg_attribute ON attrelid = relation.oid WHERE attnum > 0 AND NOT attisdropped
   UNION ALL
-  SELECT format('index on %s: %s', relname, pg_get_indexdef(indexrelid)) FROM relation JOIN pg_index ON indrelid = relation.oid WHERE indpred IS NOT NULL
+  SELECT format('index on %s: %s', relname, pg_get_indexdef(indexrelid)) FROM relation JOIN pg_index ON indrelid = relation.oid
+  WHERE indpred IS NOT NULL OR indnullsnotdistinct
   UNION ALL
   SELECT format('trigger on %s: %s, enabled %s', relname, pg_get_triggerdef(t.oid), tgenabled)
   FROM relation JOIN pg_trigger t ON tgrelid = relation.oid WHERE NOT tgisinternal

@@ -11,6 +11,8 @@ export interface AuthenticatedKey {
   workspaceId: string;
   workspaceName: string;
   scopes: Scope[];
+  /** Free names that approvals may ask for. */
+  roles: string[];
 }
 
 /** A key that was just made. The secret is nowhere else. */
@@ -26,6 +28,7 @@ interface KeyRow {
   workspace_name: string;
   name: string;
   scopes: string[];
+  roles: string[];
   expires_at: Date | null;
   last_used_at: Date | null;
   revoked_at: Date | null;
@@ -69,6 +72,7 @@ export class ApiKeys {
       workspaceId: row.workspace_id,
       workspaceName: row.workspace_name,
       scopes: row.scopes.filter(isScope),
+      roles: row.roles,
     };
   }
 
@@ -107,13 +111,16 @@ export interface Executes {
  */
 export async function createApiKey(
   owner: Executes,
-  key: { workspaceId: string; name: string; scopes: readonly Scope[]; expiresAt?: Date },
+  key: { workspaceId: string; name: string; scopes: readonly Scope[]; roles?: readonly string[]; expiresAt?: Date },
 ): Promise<NewApiKey> {
   const id = newId();
   const secret = newSecret();
   await owner.query(
-    'INSERT INTO api_keys (id, workspace_id, name, prefix, key_hash, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)',
-    [id, key.workspaceId, key.name, shownPrefix(secret), hashSecret(secret), key.scopes, key.expiresAt ?? null],
+    'INSERT INTO api_keys (id, workspace_id, name, prefix, key_hash, scopes, roles, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
+    [
+      ...[id, key.workspaceId, key.name, shownPrefix(secret), hashSecret(secret)],
+      ...[key.scopes, key.roles ?? [], key.expiresAt ?? null],
+    ],
   );
   return { id, secret };
 }

@@ -1,4 +1,4 @@
-export { ALL_SCOPES, SCOPES, isScope } from './scopes.js';
+export { ALL_SCOPES, MAX_ROLES, SCOPES, isRole, isScope } from './scopes.js';
 export type { Scope } from './scopes.js';
 export { ApiKeys, createApiKey } from './api-keys.js';
 export type { AuthenticatedKey, NewApiKey } from './api-keys.js';

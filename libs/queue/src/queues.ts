@@ -29,7 +29,7 @@ export interface Offer<Name extends QueueName> {
   /** The message's own id. Offering an id that is still on the queue changes nothing. May not contain `:`. */
   id: string;
   payload: QueuePayloads[Name];
-  /** 0 to 9, 0 is taken first. */
+  /** 0 is taken first; at most two million. */
   priority: number;
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { SandboxNetwork } from './driver.js';
 
 /** Where a command finds its working directory. */
 export const WORKDIR = '/workdir';
@@ -32,17 +33,36 @@ const ETC_ENTRIES = [
   'timezone',
 ];
 
-const SHM_BYTES = 64 * 1024 * 1024;
+/** What looking up names takes, beyond `nsswitch.conf`; of use only with a network. */
+const NETWORK_ENTRIES = ['gai.conf', 'host.conf', 'hosts', 'resolv.conf'];
+
+/** Character devices that read and write nothing of the host's, and the terminal, which a sandbox has none of. No pseudo-terminals. */
+const DEVICES = ['full', 'null', 'random', 'tty', 'urandom', 'zero'];
+const DEVICE_LINKS = [
+  ['/proc/self/fd', 'fd'],
+  ['fd/0', 'stdin'],
+  ['fd/1', 'stdout'],
+  ['fd/2', 'stderr'],
+] as const;
+
+/** The folders in memory: how much of what the command may occupy at most. */
+export interface MemoryFolders {
+  tmpBytes: number;
+  shmBytes: number;
+}
 
 /** One user and one group, so that the host's are not told. */
 export const SANDBOX_UID = 1000;
 export const PASSWD_FILE = `root:x:0:0:root:/:/bin/sh\nsandbox:x:${SANDBOX_UID}:${SANDBOX_UID}:sandbox:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n`;
 export const GROUP_FILE = `root:x:0:\nsandbox:x:${SANDBOX_UID}:\nnogroup:x:65534:\n`;
+/** Without a network a sandbox still has a loopback of its own, and programs look it up by name. */
+export const HOSTS_FILE = '127.0.0.1 localhost sandbox\n::1 localhost\n';
 
 /** The namespaces and privileges, whatever is mounted. `features` are the options that this bubblewrap knows. */
-export function isolationArguments(features: ReadonlySet<string>): string[] {
+export function isolationArguments(features: ReadonlySet<string>, network: SandboxNetwork): string[] {
   return [
     '--unshare-all',
+    ...(network === 'full' ? ['--share-net'] : []),
     // --unshare-all alone is content without it where it cannot be had.
     '--unshare-user',
     ...(features.has('--disable-userns') ? ['--disable-userns'] : []),
@@ -60,26 +80,29 @@ export function isolationArguments(features: ReadonlySet<string>): string[] {
 }
 
 /** The read-only system, a fresh /proc, the usual devices, and folders of its own for temporary files. */
-export function systemMounts(features: ReadonlySet<string>, tmpBytes: number): string[] {
+export function systemMounts(features: ReadonlySet<string>, folders: MemoryFolders, network: SandboxNetwork): string[] {
+  const etc = network === 'full' ? [...ETC_ENTRIES, ...NETWORK_ENTRIES] : ETC_ENTRIES;
   const sized = (bytes: number): string[] => (features.has('--size') ? ['--size', String(bytes)] : []);
   return [
     '--ro-bind',
     '/usr',
     '/usr',
     ...SYSTEM_FOLDERS.filter((path) => existsSync(path)).flatMap(systemFolder),
-    ...ETC_ENTRIES.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
+    ...etc.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
     ...nodeMount(realpathSync(process.execPath)),
     '--proc',
     '/proc',
     ...(process.getuid?.() === 0 ? procMasks() : []),
-    '--dev',
+    '--tmpfs',
     '/dev',
-    ...sized(SHM_BYTES),
+    ...DEVICES.flatMap((name) => ['--dev-bind', `/dev/${name}`, `/dev/${name}`]),
+    ...DEVICE_LINKS.flatMap(([target, name]) => ['--symlink', target, `/dev/${name}`]),
+    ...sized(folders.shmBytes),
     '--tmpfs',
     '/dev/shm',
     '--remount-ro',
     '/dev',
-    ...sized(tmpBytes),
+    ...sized(folders.tmpBytes),
     '--tmpfs',
     '/tmp',
     '--symlink',

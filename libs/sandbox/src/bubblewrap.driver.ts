@@ -1,14 +1,24 @@
-import { randomUUID } from 'node:crypto';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { messageOf, systemClock } from '#kernel';
-import { GROUP_FILE, isolationArguments, PASSWD_FILE, systemMounts, WORKDIR } from './bubblewrap-mounts.js';
+import {
+  GROUP_FILE,
+  HOSTS_FILE,
+  isolationArguments,
+  PASSWD_FILE,
+  systemMounts,
+  WORKDIR,
+  type MemoryFolders,
+} from './bubblewrap-mounts.js';
 import { probeBubblewrap, type Bubblewrap } from './bubblewrap-probe.js';
 import { commandEnvironment, makeScratch, missingWorkdir, type SandboxDriverOptions } from './run-environment.js';
-import type { OutputSink, SandboxCommand, SandboxDriver, SandboxResult } from './driver.js';
-import { findShell, SCRIPT_FD, supervisorCommand, taskLimit } from './shell-script.js';
-import { ProcessCgroup } from './process-cgroup.js';
-import { notRun, superviseCommand, type Isolation } from './supervised-run.js';
+import type { OutputSink, SandboxCommand, SandboxDriver, SandboxLimits, SandboxResult } from './driver.js';
+import { cgroupLimits, limitFacts } from './limit-facts.js';
+import { RunCgroup } from './run-cgroup.js';
+import { notRun } from './run-failures.js';
+import { endAbandonedRuns } from './run-tag.js';
+import { findShell, SCRIPT_FD, supervisorCommand } from './shell-script.js';
+import { superviseCommand, type Isolation } from './supervised-run.js';
 
 type Working = Extract<Bubblewrap, { path: string }>;
 
@@ -16,12 +26,16 @@ type Working = Extract<Bubblewrap, { path: string }>;
 const ARGUMENTS_FD = SCRIPT_FD + 1;
 const PASSWD_FD = SCRIPT_FD + 2;
 const GROUP_FD = SCRIPT_FD + 3;
+const HOSTS_FD = SCRIPT_FD + 4;
+const SECCOMP_FD = SCRIPT_FD + 5;
 
 const MAX_TMP_BYTES = 1024 * 1024 * 1024;
+const MAX_SHM_BYTES = 64 * 1024 * 1024;
 
 /**
- * Runs commands in a sandbox of namespaces made by bubblewrap: no network, no process but its own, no host file but the system's
- * programs and what the command names, no capability, an ordinary user inside. Ending the sandbox ends all that is in it.
+ * Runs commands in a sandbox of namespaces made by bubblewrap: no network unless it is given, no process but its own, no host file but
+ * the system's programs and what the command names, no capability, an ordinary user inside, and a filter of system calls. Ending the
+ * sandbox ends all that is in it.
  */
 export class BubblewrapDriver implements SandboxDriver {
   readonly name = 'bubblewrap';
@@ -36,6 +50,10 @@ export class BubblewrapDriver implements SandboxDriver {
   async unavailable(): Promise<string | null> {
     const found = await this.find();
     return 'reason' in found ? found.reason : null;
+  }
+
+  endAbandonedRuns(): Promise<number> {
+    return endAbandonedRuns();
   }
 
   async run(command: SandboxCommand, onOutput: OutputSink, stop: AbortSignal): Promise<SandboxResult> {
@@ -62,44 +80,57 @@ export class BubblewrapDriver implements SandboxDriver {
   }
 
   private async isolate(bubblewrap: Working, command: SandboxCommand): Promise<Isolation> {
-    const tmpBytes = Math.min(command.limits.memoryBytes, MAX_TMP_BYTES);
-    const processLimit = countsProcessesBySandbox();
-    const inner = supervisorCommand(findShell(), command.limits, processLimit);
+    const { limits, network = 'none' } = command;
+    const folders = memoryFolders(limits);
+    const cgroup = RunCgroup.create(cgroupLimits(limits));
+    const bounds = { memory: cgroup?.memory == null, processes: countsProcessesBySandbox() };
+    const inputs = [Buffer.from(PASSWD_FILE), Buffer.from(GROUP_FILE), Buffer.from(HOSTS_FILE)];
     const args = [
-      ...isolationArguments(bubblewrap.features),
-      ...mounts(bubblewrap, command, tmpBytes),
+      ...isolationArguments(bubblewrap.features, network),
+      ...systemMounts(bubblewrap.features, folders, network),
+      ...(network === 'none' ? ['--ro-bind-data', String(HOSTS_FD), '/etc/hosts'] : []),
+      ...commandMounts(command),
       ...environment(command),
+      ...(bubblewrap.seccomp === null ? [] : ['--seccomp', String(SECCOMP_FD)]),
     ];
     const launch = {
       file: bubblewrap.path,
-      args: ['--args', String(ARGUMENTS_FD), '--', ...inner],
+      args: ['--args', String(ARGUMENTS_FD), '--', ...supervisorCommand(findShell(), limits, bounds)],
       cwd: '/',
       // Not the command's: bubblewrap itself runs outside of the sandbox, and would heed an LD_PRELOAD.
       env: {},
-      inputs: [Buffer.from(args.map((arg) => `${arg}\0`).join('')), Buffer.from(PASSWD_FILE), Buffer.from(GROUP_FILE)],
+      inputs: [Buffer.from(args.map((arg) => `${arg}\0`).join('')), ...inputs, bubblewrap.seccomp ?? Buffer.alloc(0)],
     };
-    const cgroup = ProcessCgroup.create(`runledger-${randomUUID()}`, taskLimit(command.limits.processes));
     return {
       launch: cgroup?.around(launch) ?? launch,
       tree: { supervisors: 3, namespace: true, tag: null, cgroup },
       scratch: await makeScratch(this.options),
+      writable: [command.workdir],
       launchFailure: 'SANDBOX_UNAVAILABLE',
       facts: {
         driver: this.name,
-        isolation: 'user,pid,net,ipc,uts,mount namespaces',
-        network: 'none',
-        memory: 'rlimit+watch',
-        processes: [cgroup === null ? [] : 'cgroup', processLimit ? 'rlimit' : [], 'watch'].flat().join('+'),
-        fileSize: 'rlimit',
-        tmpBytes: bubblewrap.features.has('--size') ? tmpBytes : 'unlimited',
+        network,
+        userNamespace: true,
+        capabilities: 'none',
+        noNewPrivileges: true,
+        seccomp: bubblewrap.seccomp === null ? 'none' : 'denylist',
+        ...limitFacts(cgroup, bounds),
+        tmpBytes: bubblewrap.features.has('--size') ? folders.tmpBytes : 'unlimited',
       },
     };
   }
 }
 
-function mounts(bubblewrap: Working, command: SandboxCommand, tmpBytes: number): string[] {
+/** Half of the memory at most is for folders in it, so that a full one is told to its writer, and not to the whole command. */
+function memoryFolders({ memoryBytes, diskBytes }: SandboxLimits): MemoryFolders {
+  return {
+    tmpBytes: Math.min(Math.floor((memoryBytes * 3) / 8), diskBytes, MAX_TMP_BYTES),
+    shmBytes: Math.min(Math.floor(memoryBytes / 8), MAX_SHM_BYTES),
+  };
+}
+
+function commandMounts(command: SandboxCommand): string[] {
   return [
-    ...systemMounts(bubblewrap.features, tmpBytes),
     '--ro-bind-data',
     String(PASSWD_FD),
     '/etc/passwd',

@@ -10,7 +10,15 @@ export interface SandboxLimits {
   processes: number;
   /** The largest file that the command may write. */
   fileSizeBytes: number;
+  /** What the workdir and the folder for temporary files may occupy together, with what was in the workdir before. */
+  diskBytes: number;
 }
+
+/**
+ * `none`: not even the loopback of the host. `full`: the network as the worker has it, or as the driver's engine gives it; who may ask
+ * for it is for the caller to decide.
+ */
+export type SandboxNetwork = 'none' | 'full';
 
 /** One command to run. */
 export interface SandboxCommand {
@@ -22,6 +30,8 @@ export interface SandboxCommand {
   env: Record<string, string>;
   /** Host paths that the command may read, at the same path. */
   readOnlyPaths: string[];
+  /** `none` when not given. A driver that cannot take the network away says so in its facts. */
+  network?: SandboxNetwork;
   limits: SandboxLimits;
   /** Between SIGTERM and SIGKILL when the command is stopped from outside or overruns its time. */
   graceMs: number;
@@ -40,7 +50,7 @@ export interface SandboxResult {
   endedAt: string;
   /** Signals that the driver sent to the tree, in order. */
   signalsSent: string[];
-  /** Facts about the isolation and limits in force, for the record: `{ driver, memory: 'rlimit+watch', ... }`. */
+  /** Which isolation and limits held, by which means, and what was measured: `{ driver, network: 'none', memory: 'cgroup-v2', ... }`. */
   facts: Record<string, string | number | boolean>;
 }
 
@@ -56,6 +66,11 @@ export interface SandboxDriver {
   workdirInside(workdir: string): string;
   /** @returns null when the driver works on this host, otherwise why not and what to do */
   unavailable(): Promise<string | null>;
+  /**
+   * Ends what still runs of commands whose worker is gone and could not end them. To be called when a worker starts.
+   * @returns how many processes or containers there were
+   */
+  endAbandonedRuns(): Promise<number>;
   /**
    * Runs the command to its end. Resolves only when the whole process tree is gone.
    * @param onOutput gets every byte; when it throws, the tree is ended and `failure` carries the error

@@ -1,6 +1,8 @@
-import type { SandboxLimits, SandboxResult } from './driver.js';
+import type { SandboxLimits } from './driver.js';
 import { hasProc } from './process-table.js';
 import { ProcessTree } from './process-tree.js';
+import { kernelMemoryFailure, mebibytes, processFailure, type Failure } from './run-failures.js';
+import type { RunCgroup } from './run-cgroup.js';
 
 /** Between two looks at the tree; `ps` is a process of its own and costs more. */
 const INTERVAL_MS = hasProc ? 100 : 500;
@@ -19,8 +21,9 @@ export class LimitWatch {
 
   constructor(
     private readonly tree: ProcessTree,
+    private readonly cgroup: RunCgroup | null,
     private readonly limits: SandboxLimits,
-    private readonly onExceeded: (failure: NonNullable<SandboxResult['failure']>) => void,
+    private readonly onExceeded: (failure: Failure) => void,
   ) {}
 
   start(): void {
@@ -33,19 +36,19 @@ export class LimitWatch {
     this.timer = setTimeout(() => this.start(), Math.max(interval, cost));
   }
 
+  /** Asks the kernel a last time: a command may have ended by its bound between two looks. */
   stop(): void {
     clearTimeout(this.timer);
+    this.askKernel();
   }
 
   private look(): void {
+    if (this.askKernel()) return;
     const commands = this.tree.commands(INTERVAL_MS / 10);
     this.processes = commands.length;
     this.peakProcesses = Math.max(this.peakProcesses, commands.length);
     if (commands.length > this.limits.processes) {
-      this.onExceeded({
-        code: 'PROCESS_LIMIT',
-        message: `the command had ${commands.length} processes; its limit is ${this.limits.processes} (limits.processes)`,
-      });
+      this.onExceeded(processFailure(commands.length, this.limits.processes));
       return;
     }
     const bytes = this.memoryBytes(commands);
@@ -56,6 +59,14 @@ export class LimitWatch {
         message: `the command used ${mebibytes(bytes)} MiB of memory; its limit is ${mebibytes(this.limits.memoryBytes)} MiB (limits.memoryMb)`,
       });
     }
+  }
+
+  /** Whether the kernel has ended a process for want of memory: the SIGKILL of nobody else looks like it. */
+  private askKernel(): boolean {
+    if (this.cgroup?.outOfMemory() !== true) return false;
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, this.cgroup.peakMemoryBytes() ?? 0);
+    this.onExceeded(kernelMemoryFailure(this.limits.memoryBytes));
+    return true;
   }
 
   /**
@@ -69,8 +80,4 @@ export class LimitWatch {
     }
     return least;
   }
-}
-
-function mebibytes(bytes: number): number {
-  return Math.round(bytes / (1024 * 1024));
 }

@@ -1,4 +1,3 @@
-import type { ProcessCgroup } from './process-cgroup.js';
 import {
   hasEnvironment,
   processTable,
@@ -6,6 +5,7 @@ import {
   type ProcessEntry,
   type ProcessTable,
 } from './process-table.js';
+import type { RunCgroup } from './run-cgroup.js';
 
 export interface ProcessTreeOptions {
   /** The process that the driver started. */
@@ -19,8 +19,8 @@ export interface ProcessTreeOptions {
   namespace: boolean;
   /** `NAME=value` in the environment of every process of the tree, to find those that left their parent and session; null when none can. */
   tag: string | null;
-  /** The control group that all of it is in, where there is one. */
-  cgroup: ProcessCgroup | null;
+  /** The control groups that all of it is in, where there are any. */
+  cgroup: RunCgroup | null;
 }
 
 /** All processes that one command has started, found again at every look. */
@@ -42,6 +42,11 @@ export class ProcessTree {
     this.members = new Map(this.found.map((entry) => [entry.pid, entry.startedAt]));
     this.supervisors = this.findSupervisors(table);
     return this.found.filter((entry) => !this.supervisors.includes(entry.pid));
+  }
+
+  /** The last of the supervisors, which is inside of the sandbox. */
+  get innermostSupervisor(): number | null {
+    return this.supervisors.length < this.options.supervisors ? null : (this.supervisors.at(-1) ?? null);
   }
 
   /** The command's processes that still run. */

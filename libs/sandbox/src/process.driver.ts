@@ -1,14 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, systemClock } from '#kernel';
 import { commandEnvironment, makeScratch, missingWorkdir, type SandboxDriverOptions } from './run-environment.js';
 import type { OutputSink, SandboxCommand, SandboxDriver, SandboxResult } from './driver.js';
+import { cgroupLimits, limitFacts } from './limit-facts.js';
+import { keepingOrphans } from './orphan-keeper.js';
 import { hasProc } from './process-table.js';
-import { ProcessCgroup } from './process-cgroup.js';
-import { newRunTag, RUN_VARIABLE } from './run-tag.js';
-import { findShell, supervisorCommand, taskLimit } from './shell-script.js';
-import { notRun, superviseCommand, type Isolation } from './supervised-run.js';
+import { RunCgroup } from './run-cgroup.js';
+import { notRun } from './run-failures.js';
+import { endAbandonedRuns, newRunTag, RUN_VARIABLE } from './run-tag.js';
+import { findShell, supervisorCommand } from './shell-script.js';
+import { superviseCommand, type Isolation } from './supervised-run.js';
 
 /**
  * Runs commands as plain child processes of the worker: the same limits and the same endings, and no isolation at all. A command sees
@@ -19,10 +21,11 @@ export class ProcessDriver implements SandboxDriver {
 
   private readonly facts = {
     driver: this.name,
-    isolation: 'none',
-    network: 'host',
-    memory: 'rlimit+watch',
-    fileSize: 'rlimit',
+    network: 'full',
+    userNamespace: false,
+    capabilities: process.getuid?.() === 0 ? 'host-root' : 'host-user',
+    noNewPrivileges: false,
+    seccomp: 'none',
     processTable: hasProc ? '/proc' : 'ps',
   };
 
@@ -36,6 +39,10 @@ export class ProcessDriver implements SandboxDriver {
     return process.platform === 'win32'
       ? 'commands need a POSIX shell; run the worker on Linux, macOS or in WSL'
       : null;
+  }
+
+  endAbandonedRuns(): Promise<number> {
+    return endAbandonedRuns();
   }
 
   async run(command: SandboxCommand, onOutput: OutputSink, stop: AbortSignal): Promise<SandboxResult> {
@@ -54,17 +61,24 @@ export class ProcessDriver implements SandboxDriver {
     const home = join(scratch, 'tmp');
     await mkdir(home);
     const run = newRunTag();
+    const cgroup = RunCgroup.create(cgroupLimits(command.limits));
     // RLIMIT_NPROC would count everything else that this user runs on the host.
-    const [file = '', ...args] = supervisorCommand(findShell(), command.limits, false);
+    const bounds = { memory: cgroup?.memory == null, processes: false };
+    const [file = '', ...args] = supervisorCommand(findShell(), command.limits, bounds);
     const env = { ...commandEnvironment(command, dirname(process.execPath), home), [RUN_VARIABLE]: run };
     const launch = { file, args, cwd: command.workdir, env, inputs: [] };
-    const cgroup = ProcessCgroup.create(`runledger-${randomUUID()}`, taskLimit(command.limits.processes));
+    const keeping = cgroup?.processes == null ? keepingOrphans(launch) : null;
     return {
-      launch: cgroup?.around(launch) ?? launch,
+      launch: cgroup?.around(launch) ?? keeping ?? launch,
       tree: { supervisors: 1, namespace: false, tag: `${RUN_VARIABLE}=${run}`, cgroup },
       scratch,
+      writable: [command.workdir, home],
       launchFailure: 'COMMAND_NOT_STARTED',
-      facts: { ...this.facts, processes: cgroup === null ? 'watch' : 'cgroup+watch' },
+      facts: {
+        ...this.facts,
+        ...limitFacts(cgroup, bounds),
+        orphans: cgroup?.processes != null ? 'cgroup' : keeping !== null ? 'subreaper' : 'tag',
+      },
     };
   }
 }

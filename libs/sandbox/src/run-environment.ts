@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxCommand, SandboxResult } from './driver.js';
 
+export interface DockerOptions {
+  /** What containers are made of; it needs /bin/sh, and bash where scripts are to have it. */
+  image: string;
+  /** The engine's Unix socket. */
+  socket: string;
+}
+
 export interface SandboxDriverOptions {
+  docker?: DockerOptions;
   /** Where `bwrap` is, if not in one of the usual places. */
   bubblewrapPath?: string;
   /** Where each run gets a private folder for as long as it lasts; the system's folder for temporary files when not given. */

@@ -6,45 +6,77 @@ import { SYSTEM_PATH } from './run-environment.js';
 export interface GuardedRun {
   /** `NAME=value` in the environment of its processes, or null. */
   tag: string | null;
-  /** The folder of its control group, or null. */
-  cgroup: string | null;
+  /** The folders of its control groups. */
+  cgroups: readonly string[];
   /** Its private folder, to be removed. */
   scratch: string;
+  /** A program and its arguments that end what a shell cannot reach; empty where there is nothing of the kind. */
+  farewell: readonly string[];
 }
 
 /** The word that sends the guard away; its input ending without it means that the worker has died. */
 const DISMISSED = 'done';
 
 /**
- * Kills the run's process group, then whatever its control group lists, then what carries its tag, with the groups of each, again and
- * again until three looks have found nothing: a process may fork while its parent is being killed, or not have taken its tag yet.
- * A zombie that nobody asks for may be listed for ever, hence the bound.
+ * Kills what descends from the run's outermost process, before that process: where it inherits the orphans of the run, they stay below
+ * it as long as it lives. Then its process group, whatever its control groups list, and what carries its tag, with the groups of each,
+ * again and again until three looks have found nothing: a process may fork while its parent is being killed, or not have taken its tag
+ * yet. A zombie that nobody asks for may be listed for ever, hence the bound.
  */
 const GUARD = `trap '' TERM INT HUP QUIT
-tag=$1; cgroup=$2; scratch=$3
+tag=$1; scratch=$2; shift 2; cgroups=
+while [ "$1" != -- ]; do cgroups="$cgroups $1"; shift; done
+shift
 read -r root || :
 read -r word || :
 [ "$word" != ${DISMISSED} ] || exit 0
+[ $# -eq 0 ] || "$@"
+
+descendants() {
+  below=" $root "; before=
+  while [ "$below" != "$before" ]; do
+    before=$below
+    for file in /proc/[0-9]*/status; do
+      pid=\${file#/proc/}; pid=\${pid%/status}
+      case $below in *" $pid "*) continue ;; esac
+      parent=none
+      while read -r key value _; do
+        case $key$value in State:Z) break ;; PPid:*) parent=$value; break ;; esac
+      done < "$file"
+      case $below in *" $parent "*) below="$below$pid " ;; esac
+    done
+  done
+  echo "\${below#" $root "}"
+}
+
+looks=0
+while [ -z "$cgroups" ] && [ -n "$tag" ] && [ -n "$root" ] && [ "$looks" -lt 20 ]; do
+  looks=$((looks + 1)); pids=$(descendants)
+  [ -n "$pids" ] || break
+  kill -s KILL $pids
+done
+
 quiet=0; looks=0
 while [ "$quiet" -lt 3 ] && [ "$looks" -lt 300 ]; do
   quiet=$((quiet + 1)); looks=$((looks + 1)); pids=
   if [ -n "$root" ]; then kill -s KILL -- "-$root" && quiet=0 || root=; fi
-  if [ -n "$cgroup" ]; then
-    echo 0 > "$cgroup/pids.max"
+  for cgroup in $cgroups; do
+    [ ! -e "$cgroup/pids.max" ] || echo 0 > "$cgroup/pids.max"
     [ ! -e "$cgroup/cgroup.kill" ] || echo 1 > "$cgroup/cgroup.kill"
-    pids=$(cat "$cgroup/cgroup.procs")
-  fi
+    pids="$pids $(cat "$cgroup/cgroup.procs")"
+  done
   [ -z "$tag" ] || pids="$pids $(grep -lF -e "$tag" /proc/[0-9]*/environ)"
   for pid in $pids; do
-    pid=\${pid#/proc/}; pid=\${pid%/environ}; quiet=0; stat=
-    read -r stat < "/proc/$pid/stat"
+    pid=\${pid#/proc/}; pid=\${pid%/environ}; quiet=0
+    # All of it: a process may have named itself with a line break, and what follows would be taken for its group.
+    stat=$(cat "/proc/$pid/stat")
     set -- \${stat##*) }
     [ "\${3:-0}" -le 1 ] || kill -s KILL -- "-$3"
     kill -s KILL "$pid"
   done
   sleep 0.1 || sleep 1
 done
-[ -z "$cgroup" ] || rmdir "$cgroup"
+[ -z "$cgroups" ] || rmdir $cgroups
 rm -rf -- "$scratch"`;
 
 /**
@@ -57,7 +89,7 @@ export class RunGuard {
 
   /** To be called before the command is started. @throws the error of spawn(2) */
   static async start(run: GuardedRun): Promise<RunGuard> {
-    const args = ['-c', GUARD, 'runledger-guard', run.tag ?? '', run.cgroup ?? '', run.scratch];
+    const args = ['-c', GUARD, 'runledger-guard', run.tag ?? '', run.scratch, ...run.cgroups, '--', ...run.farewell];
     const child = spawn('/bin/sh', args, {
       cwd: '/',
       // Bash reads ~/.bashrc when its input is a socket, which Node's pipes are, unless it is below another shell.
@@ -79,9 +111,9 @@ export class RunGuard {
     this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
   }
 
-  /** @param rootPid the command's outermost process, which leads a process group */
-  watch(rootPid: number): void {
-    this.child.stdin?.write(`${rootPid}\n`);
+  /** @param rootPid the command's outermost process, which leads a process group; null when it is no process of this host */
+  watch(rootPid: number | null): void {
+    this.child.stdin?.write(`${rootPid ?? ''}\n`);
   }
 
   /** To be called after `watch`, when nothing of the run is left. */

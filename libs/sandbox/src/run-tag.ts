@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cgroupHost } from './cgroup-host.js';
 import { hasProc, processTable, type ProcessTable } from './process-table.js';
 
 /** Marks every process of a run, so that one which left its parent and its session is still found. */
@@ -9,7 +11,7 @@ export const RUN_VARIABLE = 'RUNLEDGER_SANDBOX_RUN';
 const LOOKS = 50;
 const LOOK_MS = 100;
 
-/** The worker that a tag names: a pid means something in its PID namespace only, and one process only with its start time. */
+/** A worker, named for good: a pid means something in its PID namespace only, and one process only with its start time. */
 interface Runner {
   namespace: string;
   pid: number;
@@ -19,21 +21,49 @@ interface Runner {
 /** @returns a value for RUN_VARIABLE that names one run and this process, which is running it */
 export function newRunTag(): string {
   const run = randomUUID();
-  if (!hasProc) return run;
+  const self = thisRunner();
+  return self === null ? run : [run, self.namespace, self.pid, self.startedAt].join('/');
+}
+
+const CGROUP_PREFIX = 'runledger-run-';
+
+/** @returns a name for the control groups of one run that this process is running */
+export function newCgroupName(): string {
+  return `${CGROUP_PREFIX}${runnerName()}-${randomUUID()}`;
+}
+
+/** This process in a form that fits into names: namespace, pid and start time, with dashes between them. */
+export function runnerName(): string {
+  const self = thisRunner();
+  return self === null ? `0-${process.pid}-0` : [self.namespace, self.pid, self.startedAt].join('-');
+}
+
+/** @returns false when `runnerName` named a process of this PID namespace that is gone */
+export function mayBeRunning(name: string): boolean {
+  const [namespace = '', pid = '', startedAt = ''] = name.split('-');
+  if (!hasProc || namespace !== pidNamespace()) return true;
+  return processTable(0).get(Number(pid))?.startedAt === startedAt;
+}
+
+function thisRunner(): Runner | null {
+  if (!hasProc) return null;
   const startedAt = processTable(Infinity).get(process.pid)?.startedAt ?? '';
-  return [run, pidNamespace(), process.pid, startedAt].join('/');
+  return { namespace: pidNamespace(), pid: process.pid, startedAt };
 }
 
 /**
- * Kills what still runs of commands without isolation whose worker is gone and could not end them: where the worker's death was seen by
- * nobody because what watched it was killed too. Only on Linux; elsewhere it does nothing.
+ * Kills what still runs of commands whose worker is gone and could not end them: where the worker's death was seen by nobody because
+ * what watched it was killed too. Finds what is in a control group of such a run, and what carries its tag. Only on Linux; elsewhere
+ * it does nothing.
  * @returns how many processes there were
  */
 export async function endAbandonedRuns(): Promise<number> {
   if (!hasProc) return 0;
   const seen = new Set<number>();
   for (let look = 0; look < LOOKS; look += 1) {
-    const found = abandoned(processTable(0));
+    const groups = abandonedCgroups();
+    const found = [...groups.flatMap(processesIn), ...abandoned(processTable(0))];
+    groups.forEach(removeCgroup);
     if (found.length === 0) break;
     for (const pid of found) {
       seen.add(pid);
@@ -66,8 +96,43 @@ function runnerOf(pid: number): Runner | null {
   }
 }
 
+function abandonedCgroups(): string[] {
+  const { pids, memory } = cgroupHost();
+  const parents = new Set([pids?.folder ?? [], memory?.folder ?? []].flat());
+  return [...parents].flatMap((parent) =>
+    namesIn(parent)
+      .filter((name) => name.startsWith(CGROUP_PREFIX) && !mayBeRunning(name.slice(CGROUP_PREFIX.length)))
+      .map((name) => join(parent, name)),
+  );
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function processesIn(cgroup: string): number[] {
+  try {
+    return readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function removeCgroup(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Not empty yet.
+  }
+}
+
+/** The number of this PID namespace; the kernel says `pid:[4026531836]`. */
 function pidNamespace(): string {
-  return readlinkSync('/proc/self/ns/pid');
+  return readlinkSync('/proc/self/ns/pid').replace(/\D/g, '');
 }
 
 function kill(pid: number): void {

@@ -40,8 +40,8 @@ const CLOSE_INHERITED = `for fd in /dev/fd/*; do [ "\${fd##*/}" -le ${SCRIPT_FD}
 const CLOSE_INHERITED_SH = 'exec 5>&- 6>&- 7>&- 8>&- 9>&-';
 
 // The script comes through a descriptor: one argument may have 128 KiB at most, and everybody on the host can read arguments.
-const BASH_READER = `IFS= read -r -d '' -u ${SCRIPT_FD} RUNLEDGER_SCRIPT || :; exec ${SCRIPT_FD}<&-; eval "$RUNLEDGER_SCRIPT"`;
-const SH_READER = `RUNLEDGER_SCRIPT=$(cat <&${SCRIPT_FD}); exec ${SCRIPT_FD}<&-; eval "$RUNLEDGER_SCRIPT"`;
+export const BASH_READER = `IFS= read -r -d '' -u ${SCRIPT_FD} RUNLEDGER_SCRIPT || :; exec ${SCRIPT_FD}<&-; eval "$RUNLEDGER_SCRIPT"`;
+export const SH_READER = `RUNLEDGER_SCRIPT=$(cat <&${SCRIPT_FD}); exec ${SCRIPT_FD}<&-; eval "$RUNLEDGER_SCRIPT"`;
 
 /** The kernel's bounds count threads, of which ordinary programs have a dozen: they hold a fork bomb until the watcher ends it. */
 const THREADS_PER_PROCESS = 16;
@@ -59,26 +59,29 @@ export function dataLimitBytes(memoryBytes: number): number {
   return Math.max(Math.ceil(memoryBytes * 1.25), memoryBytes + 256 * 1024 * 1024);
 }
 
+/** Which bounds the supervisor sets by `ulimit`, beside those that it always sets: where no control group does better. */
+export interface ShellBounds {
+  memory: boolean;
+  processes: boolean;
+}
+
 /** The `ulimit` calls that bind the script's shell and all that it starts. */
-function limitCommands(shell: Shell, limits: SandboxLimits, boundProcesses: boolean): string {
+function limitCommands(shell: Shell, limits: SandboxLimits, bounds: ShellBounds): string {
   const fileUnit = shell.isBash ? 1024 : 512;
-  const calls = [
-    'ulimit -c 0',
-    `ulimit -f ${Math.ceil(limits.fileSizeBytes / fileUnit)}`,
-    `ulimit -d ${Math.ceil(dataLimitBytes(limits.memoryBytes) / 1024)}`,
-  ];
-  if (boundProcesses) calls.push(`ulimit ${shell.isBash ? '-u' : '-p'} ${taskLimit(limits.processes)}`);
+  const calls = ['ulimit -c 0', `ulimit -f ${Math.ceil(limits.fileSizeBytes / fileUnit)}`];
+  if (bounds.memory) calls.push(`ulimit -d ${Math.ceil(dataLimitBytes(limits.memoryBytes) / 1024)}`);
+  if (bounds.processes) calls.push(`ulimit ${shell.isBash ? '-u' : '-p'} ${taskLimit(limits.processes)}`);
   // A hard limit of the worker that is lower already cannot be raised, and need not be.
   return calls.map((call) => `${call} 2>/dev/null || :`).join('; ');
 }
 
 /** The command line of the supervisor and, below it, of the script's shell. */
-export function supervisorCommand(shell: Shell, limits: SandboxLimits, boundProcesses: boolean): string[] {
+export function supervisorCommand(shell: Shell, limits: SandboxLimits, bounds: ShellBounds): string[] {
   const inner = shell.isBash
     ? [shell.path, '-eo', 'pipefail', '-c', BASH_READER, 'script']
     : [shell.path, '-e', '-c', SH_READER, 'script'];
   // -p: bash then takes no functions and no BASH_ENV from the command's environment.
   const outer = shell.isBash ? [shell.path, '-p', '-c'] : [shell.path, '-c'];
   const closing = shell.isBash ? CLOSE_INHERITED : CLOSE_INHERITED_SH;
-  return [...outer, SUPERVISOR, 'supervisor', closing, limitCommands(shell, limits, boundProcesses), ...inner];
+  return [...outer, SUPERVISOR, 'supervisor', closing, limitCommands(shell, limits, bounds), ...inner];
 }

@@ -1,14 +1,15 @@
 import { rm } from 'node:fs/promises';
-import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, messageOf, systemClock, type ErrorCode } from '#kernel';
+import { messageOf, systemClock, type ErrorCode } from '#kernel';
 import type { OutputSink, SandboxCommand, SandboxResult } from './driver.js';
+import { DiskWatch, type DiskPlaces } from './disk-watch.js';
 import { Ending } from './ending.js';
 import { signalOfExitCode } from './exit-status.js';
 import { LimitWatch } from './limit-watch.js';
 import { openOutputPipes, type OutputPipes } from './output-pipes.js';
 import { OutputPump } from './output-pump.js';
 import { ProcessTree, type ProcessTreeOptions } from './process-tree.js';
+import { abortFailure, armStops, fileSizeFailure, notRun, outputFailure, type Failure } from './run-failures.js';
 import { RunGuard } from './run-guard.js';
 import { SupervisorProcess, type Launch } from './supervisor-process.js';
 
@@ -18,6 +19,8 @@ export interface Isolation {
   tree: Omit<ProcessTreeOptions, 'rootPid'>;
   /** A private folder of this run, removed in the end. */
   scratch: string;
+  /** Where the command may write, by its names on the host; the workdir is the first. */
+  writable: readonly [string, ...string[]];
   /** The code when the supervisor never came up. */
   launchFailure: ErrorCode;
   facts: SandboxResult['facts'];
@@ -51,21 +54,12 @@ export async function superviseCommand(
   }
 }
 
-/** The result of a command that never began. */
-export function notRun(
-  failure: NonNullable<SandboxResult['failure']>,
-  startedAt: string,
-  facts: SandboxResult['facts'],
-): SandboxResult {
-  return { exitCode: null, signal: null, failure, startedAt, endedAt: systemClock.now(), signalsSent: [], facts };
-}
-
 /** Nothing of the run is left afterwards, whether this process lives to the end of it, dies, or does not know how to go on. */
 async function runGuarded(
   { tree, scratch }: Isolation,
   run: (guard: RunGuard) => Promise<SandboxResult>,
 ): Promise<SandboxResult> {
-  const guard = await RunGuard.start({ tag: tree.tag, cgroup: tree.cgroup?.folder ?? null, scratch });
+  const guard = await RunGuard.start({ tag: tree.tag, cgroups: tree.cgroup?.folders ?? [], scratch, farewell: [] });
   try {
     const result = await run(guard);
     await guard.dismiss();
@@ -88,12 +82,15 @@ async function runSupervised(
   guard.watch(supervisor.pid);
   const tree = new ProcessTree({ rootPid: supervisor.pid, ...isolation.tree });
   const ending = new Ending(tree);
-  const watch = new LimitWatch(tree, command.limits, (failure) => ending.kill(failure));
+  const exceeded = (failure: Failure): void => ending.kill(failure);
+  const watch = new LimitWatch(tree, isolation.tree.cgroup, command.limits, exceeded);
+  const disk = new DiskWatch(writablePlaces(isolation, tree, supervisor), command.limits.diskBytes, exceeded);
   const firstStderr = new FirstBytes(FIRST_STDERR_BYTES);
   const pump = new OutputPump(pipes.readers, firstStderr.before(onOutput), (error) =>
     ending.kill(outputFailure(error)),
   );
   watch.start();
+  disk.start();
   const disarm = armStops(ending, command, stop);
 
   const told = await supervisor.told;
@@ -109,6 +106,7 @@ async function runSupervised(
   }
   ending.close();
   watch.stop();
+  await disk.stop();
   await pump.drain();
   supervisor.close();
 
@@ -124,7 +122,24 @@ async function runSupervised(
     startedAt,
     endedAt: systemClock.now(),
     signalsSent: ending.signalsSent,
-    facts: { ...isolation.facts, peakMemoryBytes: watch.peakMemoryBytes, peakProcesses: watch.peakProcesses },
+    facts: {
+      ...isolation.facts,
+      peakMemoryBytes: watch.peakMemoryBytes,
+      peakProcesses: watch.peakProcesses,
+      ...(disk.peakBytes > 0 && { peakDiskBytes: disk.peakBytes }),
+    },
+  };
+}
+
+function writablePlaces(isolation: Isolation, tree: ProcessTree, supervisor: SupervisorProcess): DiskPlaces {
+  return {
+    folders: isolation.writable,
+    memoryFolder: () => {
+      // Before the supervisor speaks, the root of its process may still be the host's.
+      const inside = isolation.tree.namespace && supervisor.ready ? tree.innermostSupervisor : null;
+      return inside === null ? null : `/proc/${inside}/root/tmp`;
+    },
+    processIds: () => tree.commands(Infinity).map((entry) => entry.pid),
   };
 }
 
@@ -144,46 +159,12 @@ async function startSupervisor(
   }
 }
 
-/** Ends the tree when its time is over or somebody stops it. */
-function armStops(ending: Ending, command: SandboxCommand, stop: AbortSignal): () => void {
-  const { timeoutMs } = command.limits;
-  const overrun = {
-    code: 'TIMEOUT' as const,
-    message: `the command did not end within ${timeoutMs / 1000} s (timeoutSeconds)`,
-  };
-  const timer = setTimeout(() => ending.terminate(overrun, command.graceMs), timeoutMs);
-  const onAbort = (): void => ending.terminate(abortFailure(stop), command.graceMs);
-  if (stop.aborted) onAbort();
-  stop.addEventListener('abort', onAbort);
-  return () => {
-    clearTimeout(timer);
-    stop.removeEventListener('abort', onAbort);
-  };
-}
-
 /** Waits until only the supervisor is left; what the script's shell left behind is ended. */
 async function endLeftovers(tree: ProcessTree, ending: Ending, graceMs: number): Promise<void> {
   while (tree.living(0).length > 0) {
     if (!ending.begun) ending.terminate(null, Math.min(graceMs, LEFTOVER_GRACE_MS));
     await sleep(GONE_POLL_MS);
   }
-}
-
-function abortFailure(stop: AbortSignal): NonNullable<SandboxResult['failure']> {
-  const reason: unknown = stop.reason;
-  if (reason instanceof AppError) return { code: reason.code, message: reason.message };
-  return { code: 'INTERRUPTED', message: 'the command was stopped from outside' };
-}
-
-function outputFailure(error: unknown): NonNullable<SandboxResult['failure']> {
-  const code = error instanceof AppError ? error.code : 'INTERNAL';
-  return { code, message: `the output of the command could not be taken: ${messageOf(error)}` };
-}
-
-function fileSizeFailure(exitCode: number | null, command: SandboxCommand): SandboxResult['failure'] {
-  if (exitCode === null || exitCode - 128 !== constants.signals.SIGXFSZ) return null;
-  const limit = Math.round(command.limits.fileSizeBytes / (1024 * 1024));
-  return { code: 'FILE_SIZE_LIMIT', message: `the command wrote a file of more than ${limit} MiB (limits.fileSizeMb)` };
 }
 
 /** Keeps the beginning of stderr, where a sandbox that cannot be set up says why. */

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
+import { SecretMasker } from './masking/secret-masker.js';
+import { decodeRuns, type TranscriptStream } from './transcript-streams.js';
 import { TranscriptRecorder, type Transcript, type TranscriptPiece } from './transcript.js';
 
 /** Bytes as commands write them: text of all widths, NULs, torn and invalid sequences. */
@@ -110,7 +112,7 @@ describe('TranscriptRecorder', () => {
       const recorder = new TranscriptRecorder({ maxBytes: 100, flushMs: 5, onPiece: resolve });
       void recorder.write('stdout', Buffer.from('alone\n'));
     });
-    expect(piece).toEqual({ offset: 0, text: 'alone\n' });
+    expect(piece).toEqual({ offset: 0, text: 'alone\n', runs: [{ stream: 'stdout', bytes: 6 }] });
   });
 
   it('holds the writer back while a piece is being taken, and hands out one at a time', async () => {
@@ -150,5 +152,154 @@ describe('TranscriptRecorder', () => {
     expect(bytes).toBe(8_000 * chunk.length);
     expect(storedBytes).toBeLessThan(65 * 1024);
     expect(process.memoryUsage.rss() - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  describe('with two streams', () => {
+    type Write = [stream: 'stdout' | 'stderr', text: string];
+    const recordAll = async (
+      writes: Write[],
+      options: { maxBytes?: number; flushBytes?: number; secrets?: string[] } = {},
+    ) => {
+      const pieces: TranscriptPiece[] = [];
+      const recorder = new TranscriptRecorder({
+        maxBytes: options.maxBytes ?? 10_000,
+        flushMs: 60_000,
+        flushBytes: options.flushBytes ?? 500,
+        masker: new SecretMasker(options.secrets ?? []),
+        onPiece: (piece) => void pieces.push(piece),
+      });
+      for (const [stream, text] of writes) await recorder.write(stream, Buffer.from(text));
+      return { transcript: await recorder.finish(), pieces };
+    };
+    /** The transcript as its index cuts it. */
+    const segments = ({ content, streams }: Transcript): [TranscriptStream, string][] => {
+      let at = 0;
+      return [...decodeRuns(streams?.toString() ?? `o${content.length}`)].map(({ stream, bytes }) => [
+        stream,
+        content.subarray(at, (at += bytes)).toString(),
+      ]);
+    };
+
+    it('puts lines together in the order in which they ended, and never tears one into another', async () => {
+      const { transcript } = await recordAll([
+        ['stdout', 'one'],
+        ['stderr', 'oops\nag'],
+        ['stdout', ' two\nthree'],
+        ['stderr', 'ain\n'],
+        ['stdout', '\nfour'],
+        ['stderr', 'end'],
+      ]);
+      expect(segments(transcript)).toEqual([
+        ['stderr', 'oops\n'],
+        ['stdout', 'one two\n'],
+        ['stderr', 'again\n'],
+        ['stdout', 'three\nfour'],
+        ['stderr', 'end'],
+      ]);
+    });
+
+    it('shows the beginning of a line that does not end', async () => {
+      const shown: string[] = [];
+      const done = new Promise<void>((resolve) => {
+        const recorder = new TranscriptRecorder({
+          maxBytes: 100,
+          flushMs: 10,
+          onPiece: ({ text, runs }) => {
+            shown.push(`${runs.map((run) => run.stream).join()}:${text}`);
+            if (shown.length === 2) resolve();
+          },
+        });
+        void recorder.write('stderr', Buffer.from('Password: ')).then(async () => {
+          await new Promise((next) => setTimeout(next, 50));
+          await recorder.write('stdout', Buffer.from('ok\n'));
+        });
+      });
+      await done;
+      expect(shown).toEqual(['stderr:Password: ', 'stdout:ok\n']);
+    });
+
+    it('keeps, of each stream, exactly what it wrote, however the writes are cut; index and pieces say the same', async () => {
+      const writes = fc.array(
+        fc.tuple(
+          fc.constantFrom('stdout' as const, 'stderr' as const),
+          fc.string({ unit: fc.constantFrom('a', 'é', '😀', '\n') }),
+        ),
+        { maxLength: 30 },
+      );
+      await fc.assert(
+        fc.asyncProperty(writes, fc.integer({ min: 1, max: 40 }), async (list, flushBytes) => {
+          const { transcript, pieces } = await recordAll(list, { flushBytes });
+          for (const stream of ['stdout', 'stderr'] as const) {
+            const wrote = list.flatMap(([of, text]) => (of === stream ? [text] : [])).join('');
+            const kept = segments(transcript).flatMap(([of, text]) => (of === stream ? [text] : []));
+            expect(kept.join('')).toBe(wrote);
+          }
+          const live = pieces.flatMap(({ text, runs }) => {
+            const bytes = Buffer.from(text);
+            let at = 0;
+            return runs.map((run) => [run.stream, bytes.subarray(at, (at += run.bytes)).toString()] as const);
+          });
+          expect(live.map(([, text]) => text).join('')).toBe(transcript.content.toString());
+          const byByte = (parts: (readonly [string, string])[]) =>
+            parts.flatMap(([of, text]) => [...Buffer.from(text)].map(() => of[3]));
+          expect(byByte(live)).toEqual(byByte(segments(transcript)));
+        }),
+      );
+    });
+
+    it('knows who wrote what of a transcript that was cut', async () => {
+      const writes = Array.from({ length: 100 }, (_, line): Write => [
+        line % 2 === 0 ? 'stdout' : 'stderr',
+        `${line}\n`,
+      ]);
+      const { transcript } = await recordAll(writes, { maxBytes: 12 });
+      expect(segments(transcript)).toEqual([
+        ['stdout', '0\n'],
+        ['stderr', '1\n'],
+        ['stdout', '2\n'],
+        ['runner', '\n[... 278 bytes left out ...]\n'],
+        ['stdout', '98\n'],
+        ['stderr', '99\n'],
+      ]);
+    });
+
+    it('has no index where there is only standard output', async () => {
+      expect((await recordAll([['stdout', 'a\nb\n']])).transcript.streams).toBeNull();
+      expect((await recordAll([])).transcript.streams).toBeNull();
+      expect((await recordAll([['stderr', 'a\n']])).transcript.streams?.toString()).toBe('e2');
+    });
+
+    it('masks before it counts, cuts or hands out, each stream by itself', async () => {
+      const { transcript, pieces } = await recordAll(
+        [
+          ['stdout', 'token corr'],
+          ['stderr', 'token corr'],
+          ['stdout', 'ect hor'],
+          ['stderr', 'ect horse\n'],
+          ['stdout', 'se\n'],
+        ],
+        { secrets: ['correct horse'] },
+      );
+      expect(segments(transcript)).toEqual([
+        ['stderr', 'token ***\n'],
+        ['stdout', 'token ***\n'],
+      ]);
+      expect(transcript.bytes).toBe(20);
+      expect(pieces.map((piece) => piece.text).join('')).not.toContain('cor');
+    });
+
+    it('shows a line that ends like the beginning of a secret, without waiting for the next', async () => {
+      const value = 'correct horse';
+      const piece = await new Promise<TranscriptPiece>((resolve) => {
+        const recorder = new TranscriptRecorder({
+          maxBytes: 100,
+          flushMs: 5,
+          masker: new SecretMasker([value]),
+          onPiece: resolve,
+        });
+        void recorder.write('stdout', Buffer.from(`${Buffer.from(value).toString('base64').slice(0, 2)}\n`));
+      });
+      expect(piece.text).toBe('Y2\n');
+    });
   });
 });

@@ -60,9 +60,25 @@ class Walk {
   run(): History {
     const steps = this.steps.map(({ continueOnError: _, ...step }) => step);
     const priority = this.upTo(9);
-    this.record('job.created', { kind: 'PIPELINE', name: 'made up', priority, definition: {}, steps });
+    this.record('job.created', {
+      ...{ kind: 'PIPELINE', name: 'made up', priority, definition: {}, steps },
+      ...this.options(),
+    });
     const status = this.endsEarly() ?? this.admitted();
     return { workspaceId: newId(), jobId: newId(), events: this.events, expected: { status, steps: this.ends } };
+  }
+
+  /** What a job may be created with; what is not given is left out. */
+  private options(): Partial<EventPayloads['job.created']> {
+    const later = new Date(this.now + 3_600_000).toISOString();
+    return {
+      ...(this.often(3) ? { projectId: newId() } : {}),
+      ...(this.often(3) ? { tags: ['nightly', 'release'], metadata: { customer: 'acme', size: this.upTo(9) } } : {}),
+      ...(this.often(4) ? { runAt: new Date(this.now).toISOString(), expiresAt: later } : {}),
+      ...(this.often(4) ? { concurrency: { key: 'deploy', limit: 1, onConflict: this.oneOf('queue', 'skip') } } : {}),
+      ...(this.often(4) ? { rateLimit: { key: 'mail', limit: 5, periodSeconds: 60 } } : {}),
+      ...(this.often(4) ? { schedule: { scheduleId: newId(), scheduledFor: later } } : {}),
+    };
   }
 
   private admitted(): string {
@@ -73,7 +89,7 @@ class Walk {
   private started(): string {
     this.record('job.started', { workerId: WORKER.id });
     for (const phase of PHASES) this.phase(phase);
-    if (this.cancelled) this.record('job.cancelled', { reason: 'a test' });
+    if (this.cancelled) this.cancel();
     else if (this.failed === null) this.record('job.completed', { result: { steps: this.steps.length } });
     else this.fail(this.failed);
     return this.cancelled ? 'CANCELLED' : this.failed === null ? 'COMPLETED' : 'FAILED';
@@ -85,9 +101,17 @@ class Walk {
     if (end === 'failed') this.fail(null);
     if (end === 'cancelled') {
       this.record('job.cancel_requested', { reason: 'a test' });
-      this.record('job.cancelled', { reason: 'a test' });
+      this.cancel();
     }
     return end === 'no' ? null : end.toUpperCase();
+  }
+
+  private cancel(): void {
+    const requestedAt = new Date(this.now).toISOString();
+    this.record('job.cancelled', {
+      ...{ reason: 'a test', requestedAt, requestedBy: { type: 'api_key', id: 'key-1' } },
+      ...{ stopped: [], lastProcessExitAt: null, result: {} },
+    });
   }
 
   private phase(phase: string): void {
@@ -149,14 +173,17 @@ class Walk {
       this.epoch += 1;
       this.record('phase.started', { workerId: WORKER.id, epoch: this.epoch }, step.phase);
     }
-    this.record('step.retrying', { attempt, reason: takenOver ? 'INTERRUPTED' : 'FAILED', delayMs: 0 }, step);
+    const delayMs = takenOver ? 0 : this.upTo(1_000);
+    const retryAt = delayMs === 0 ? {} : { retryAt: new Date(this.now + 2_000 + delayMs).toISOString() };
+    const reason = takenOver ? 'INTERRUPTED' : 'FAILED';
+    this.record('step.retrying', { attempt, reason, delayMs, ...retryAt }, step);
   }
 
   /** What may happen while a step runs. */
   private during(step: PlannedStep, attempt: number): void {
     if (step.type === 'GATE') this.record('gate.started', { condition: 'true' }, step);
     if (this.often(4)) this.record('step.progress', { percent: 50 }, step);
-    if (this.often(4)) this.record('job.progress', { percent: this.upTo(120) });
+    if (this.often(4)) this.record('job.progress', { percent: this.upTo(120), message: `attempt ${attempt}` });
     if (this.often(4)) this.record('ai.tokens_used', { model: 'none', tokensInput: 3, tokensOutput: attempt }, step);
     if (step.type === 'GATE') this.record('gate.passed', { condition: 'true' }, step);
   }

@@ -14,7 +14,8 @@ export interface ClusterUrls {
   workerUrl: string;
 }
 
-const FOLDER_PREFIX = 'runledger-test-postgres-';
+/** Of every folder that holds a test's server, with the pid of its owner behind it: what a killed run left is found by it. */
+export const FOLDER_PREFIX = 'runledger-test-postgres-';
 
 /**
  * Starts the one PostgreSQL server of a test run in a temporary folder, makes the migrated template database, and tells the test

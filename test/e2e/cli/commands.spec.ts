@@ -141,6 +141,42 @@ describe('what a job left', () => {
     expect(await readFile(join(folder, 'out/fruit.txt'), 'utf8')).toBe('apples\npears\nplums\n');
   });
 
+  it('has versions in the workspace, which can be listed, downloaded and exported', async () => {
+    const listed = jsonLines((await cli(['artifacts', 'list', '--latest', '--kind', 'list', '--json'])).stdout);
+    expect(listed).toMatchObject([{ kind: 'list', logicalKey: 'fruit', path: 'fruit.txt' }]);
+    const table = (await cli(['artifacts', 'versions', 'list', 'fruit'])).stdout;
+    expect(table).toContain('VERSION');
+    expect(table).toContain(String(listed[0]?.['id']));
+
+    const file = join(folder, 'fruit.txt');
+    const got = await cli(['artifacts', 'download', String(listed[0]?.['id']), '-o', file]);
+    expect([got.code, await readFile(file, 'utf8')]).toEqual([0, 'apples\npears\nplums\n']);
+
+    const digests = await Promise.all(
+      ['whole.zip', 'again.zip'].map(async (name) => {
+        const { code, stdout } = await cli([
+          'artifacts',
+          'export',
+          '--kind',
+          'list',
+          '-o',
+          join(folder, name),
+          '--json',
+        ]);
+        expect(code).toBe(0);
+        const { file: path, sizeBytes, sha256 } = jsonLines(stdout)[0] ?? {};
+        const bytes = await readFile(String(path));
+        expect([bytes.length, bytes.subarray(0, 4).toString('latin1')]).toEqual([sizeBytes, 'PK\u0003\u0004']);
+        return sha256;
+      }),
+    );
+    expect(digests[0]).toBe(digests[1]);
+    expect((await cli(['artifacts', 'export', '--job', jobId, '-o', join(folder, 'job.zip')])).code).toBe(0);
+    expect((await cli(['artifacts', 'list', jobId, '--kind', 'list'])).code).toBe(2);
+    expect((await cli(['artifacts', 'versions', 'list', 'none'])).code).toBe(2);
+    expect((await cli(['artifacts', 'list', '--kind', 'List'])).stderr).toContain('kind must match');
+  });
+
   it('is no error when the reader of the output goes away', () => {
     const shell = `"${process.execPath}" bin/runledger.mjs events ${jobId} --json | head -n 1 > /dev/null; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = spawnSync('bash', ['-c', shell], {
@@ -202,6 +238,7 @@ describe('exit codes', () => {
       ['logs'],
       ['verify'],
       ['artifacts'],
+      ['artifacts', 'export'],
       ['db'],
     ]) {
       const { code, stdout } = await runCli([...command, '--help']);

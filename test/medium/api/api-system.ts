@@ -30,6 +30,7 @@ export interface ApiSystem {
   /** As a worker process sees the database: every tenant. */
   rows: Database;
   blobs: LocalBlobStore;
+  dataDir: string;
   tenant(): Promise<Tenant>;
   keyWith(tenant: Tenant, scopes: Scope[], more?: { expiresAt?: Date }): Promise<string>;
   asOwner(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
@@ -65,7 +66,7 @@ export async function startApi(
   const url = await app.getUrl();
 
   return {
-    ...{ app, url, database, rows, asOwner },
+    ...{ app, url, database, rows, asOwner, dataDir },
     blobs: new LocalBlobStore(join(dataDir, 'blobs')),
     tenant: () => newTenant(database),
     keyWith: async (tenant, scopes, more = {}) =>

@@ -80,6 +80,7 @@ describe('who may ask', () => {
       `/steps/${step}/transcript`,
       '/artifacts',
       `/artifacts/${newId()}/content`,
+      '/artifacts/export.zip',
     ];
     const bodies = new Set<string>();
     for (const suffix of suffixes) {

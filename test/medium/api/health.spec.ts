@@ -37,7 +37,7 @@ describe('health, when the database goes away', () => {
   it('turns red, answers 503 with Retry-After, and recovers by itself', async () => {
     expect((await readiness(api, 200)).body).toEqual({
       status: 'ok',
-      checks: { database: { status: 'ok' }, queue: { status: 'ok' } },
+      checks: { database: { status: 'ok' }, queue: { status: 'ok' }, workers: { status: 'ok' } },
     });
     await proxy.cut();
     const red = await readiness(api, 503);
@@ -93,6 +93,7 @@ describeWithRedis('health, when Redis goes away', () => {
     expect(red.body.checks).toEqual({
       database: { status: 'ok' },
       queue: { status: 'unavailable', message: expect.stringMatching(/queue/) },
+      workers: { status: 'ok' },
     });
     expect((await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).send(HELLO)).status).toBe(201);
     await redis.restart();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { newId } from '#kernel';
+import { follow } from './sse-client.js';
 import { finished, startApi, submit, type ApiSystem, type Tenant } from './api-system.js';
 
 const BYTES = Buffer.from('<script>alert("ä")</script>');
@@ -51,6 +52,116 @@ describe('what jobs leave behind', () => {
         'RANGE_NOT_SATISFIABLE',
         'bytes */14',
       ]);
+    });
+
+    describe('of both streams', () => {
+      const PAUSE = 'sleep 0.05';
+      const run = [
+        'echo "öne"',
+        PAUSE,
+        'echo "bäd" >&2',
+        PAUSE,
+        'printf "tw"',
+        'printf "torn " >&2',
+        PAUSE,
+        'echo "ö"',
+        PAUSE,
+        'echo "line" >&2',
+        PAUSE,
+        'echo last',
+      ].join('; ');
+      const PIECES = [
+        { stream: 'stdout', offset: 0, text: 'öne\n' },
+        { stream: 'stderr', offset: 5, text: 'bäd\n' },
+        { stream: 'stdout', offset: 10, text: 'twö\n' },
+        { stream: 'stderr', offset: 15, text: 'torn line\n' },
+        { stream: 'stdout', offset: 25, text: 'last\n' },
+      ];
+      let both: typeof job;
+      let path: string;
+      beforeAll(async () => {
+        both = await submit(api, tenant, { name: 'both', steps: [{ key: 'both', type: 'COMMAND', run }] });
+        await finished(api, tenant, both.id);
+        path = `${tenant.jobs}/${both.id}/steps/${both.steps[0]?.id}/transcript`;
+      });
+      const ask = (query = '', headers: Record<string, string> = {}) =>
+        api.http().get(`${path}${query}`).auth(tenant.key, { type: 'bearer' }).set(headers).buffer(true).parse(asText);
+
+      it('keep their lines whole and in order, and can be read apart', async () => {
+        const whole = PIECES.map((piece) => piece.text).join('');
+        expect((await ask()).body).toBe(whole);
+        expect((await ask('?stream=stdout')).body).toBe('öne\ntwö\nlast\n');
+        const errors = await ask('?stream=stderr');
+        expect([errors.body, errors.headers['content-length']]).toEqual(['bäd\ntorn line\n', '15']);
+        const part = await ask('?stream=stderr', { range: 'bytes=5-8' });
+        expect([part.status, part.body, part.headers['content-range']]).toEqual([206, 'torn', 'bytes 5-8/15']);
+        const tags = await Promise.all(
+          ['', '?stream=stdout', '?stream=stderr'].map(async (query) => (await ask(query)).headers['etag']),
+        );
+        expect(new Set(tags).size).toBe(3);
+      });
+
+      it('come as pieces of one stream each, by query or by Accept', async () => {
+        for (const answer of [await ask('?format=ndjson'), await ask('', { accept: 'application/x-ndjson' })]) {
+          expect(answer.headers['content-type']).toBe('application/x-ndjson; charset=utf-8');
+          expect(linesOf(answer.body)).toEqual(PIECES);
+        }
+        expect(linesOf((await ask('?format=ndjson&stream=stderr')).body)).toEqual([PIECES[1], PIECES[3]]);
+        expect((await ask('?format=text', { accept: 'application/x-ndjson' })).headers['content-type']).toContain(
+          'text/plain',
+        );
+        expect((await ask('?stream=both')).status).toBe(422);
+        const head = await api.http().head(`${path}?format=ndjson`).auth(tenant.key, { type: 'bearer' });
+        expect(head.status).toBe(200);
+      });
+
+      it('are covered by the digests of the ledger, the text and who wrote it', async () => {
+        const { items } = (
+          await api.http().get(`${tenant.jobs}/${both.id}/events?limit=500`).auth(tenant.key, { type: 'bearer' })
+        ).body;
+        const { payload } = items.find((event: { type: string }) => event.type === 'step.output');
+        expect(payload.sha256).toBe(
+          createHash('sha256')
+            .update((await ask()).body)
+            .digest('hex'),
+        );
+        const index = PIECES.map(
+          ({ stream, text }) => `${stream === 'stdout' ? 'o' : 'e'}${Buffer.byteLength(text)}`,
+        ).join(' ');
+        expect(payload.streamsSha256).toBe(createHash('sha256').update(index).digest('hex'));
+      });
+
+      it('are told apart by the event stream, live and afterwards', async () => {
+        const again = await follow(`${api.url}${tenant.jobs}/${both.id}/events/stream`, tenant.key);
+        await again.ended;
+        const live = await submit(api, tenant, { name: 'both', steps: [{ key: 'both', type: 'COMMAND', run }] });
+        const client = await follow(`${api.url}${tenant.jobs}/${live.id}/events/stream`, tenant.key);
+        await client.ended;
+        for (const { events } of [again, client]) {
+          const output = events
+            .filter((event) => event.event === 'output')
+            .map(({ data }) => [data['stream'], data['offset'], data['text']]);
+          expect(output).toEqual(PIECES.map(({ stream, offset, text }) => [stream, offset, text]));
+        }
+      });
+
+      it('say to both how much is missing', async () => {
+        const long = 'for i in $(seq 400); do echo "O $i"; echo "E $i" >&2; done';
+        const cut = await submit(api, tenant, {
+          name: 'cut',
+          steps: [{ key: 'cut', type: 'COMMAND', run: long, limits: { outputKb: 1 } }],
+        });
+        await finished(api, tenant, cut.id);
+        path = `${tenant.jobs}/${cut.id}/steps/${cut.steps[0]?.id}/transcript`;
+        const pieces = linesOf((await ask('?format=ndjson')).body);
+        expect(pieces.filter(({ stream }) => stream === 'runner')).toHaveLength(1);
+        expect(pieces.map(({ text }) => text).join('')).toBe((await ask()).body);
+        for (const stream of ['stdout', 'stderr']) {
+          const { body } = await ask(`?stream=${stream}`);
+          expect(body).toMatch(/\[\.\.\. [\d,]+ bytes left out \.\.\.\]/);
+          expect(body).not.toContain(stream === 'stdout' ? 'E ' : 'O ');
+        }
+      });
     });
 
     it('are not there for other attempts, other steps and other jobs', async () => {
@@ -174,3 +285,17 @@ describe('what jobs leave behind', () => {
     });
   });
 });
+
+/** The body as text, whatever its media type. */
+function asText(response: NodeJS.ReadableStream, done: (error: Error | null, body: string) => void): void {
+  const parts: Buffer[] = [];
+  response.on('data', (part: Buffer) => parts.push(part));
+  response.on('end', () => done(null, Buffer.concat(parts).toString('utf8')));
+}
+
+function linesOf(body: string): { stream: string; offset: number; text: string }[] {
+  return body
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { stream: string; offset: number; text: string });
+}

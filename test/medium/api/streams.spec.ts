@@ -93,6 +93,7 @@ describe('following a job', () => {
       stepId: job.stepId,
       stepKey: 'wait',
       attempt: 1,
+      stream: 'stdout',
       offset: 0,
       text: 'before ü\n',
     });

@@ -1,7 +1,16 @@
 import type * as wire from '#client';
 import type { LedgerEvent } from '#ledger';
-import type { ArtifactView, JobSummaryView, JobView, OutputChunkView, StepView, VerifyView } from '#runner';
+import type {
+  ArtifactView,
+  JobSummaryView,
+  JobView,
+  OutputChunkView,
+  StepView,
+  VerifyView,
+  WorkspaceView,
+} from '#runner';
 import type { AuthenticatedKey } from '#identity';
+import type { StreamPiece } from '../../../apps/api/src/streams/transcript-pieces.js';
 import type { Problem } from '../../../apps/api/src/http/problem.js';
 
 /** Compiles when the server's type gives the client's all that it promises, under the same names and no others. */
@@ -13,9 +22,10 @@ const SAME: true[] = [
   true satisfies Same<StepView, wire.JobStep>,
   true satisfies Same<ArtifactView, wire.Artifact>,
   true satisfies Same<VerifyView, wire.VerifyReport>,
+  true satisfies Same<WorkspaceView, wire.Workspace>,
   true satisfies Same<AuthenticatedKey, wire.Identity>,
   true satisfies Same<Problem, wire.Problem>,
-  true satisfies Same<Omit<OutputChunkView, 'sandboxJobId' | 'seq'>, wire.OutputChunk>,
+  true satisfies Same<Omit<OutputChunkView, 'sandboxJobId' | 'seq' | 'streams'> & StreamPiece, wire.OutputChunk>,
 ];
 
 /** Phases of stored events are text to the ledger; the client knows which there are. */

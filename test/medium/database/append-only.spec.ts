@@ -34,7 +34,8 @@ function attacks(table: string, id: string, column: string): [name: string, sql:
     ['UPDATE', `UPDATE ${table} SET ${column} = 'x'`],
     ['UPDATE of nothing but itself', `UPDATE ${table} SET ${column} = ${column}`],
     ['DELETE', `DELETE FROM ${table}`],
-    ['TRUNCATE', `TRUNCATE ${table}`],
+    // With CASCADE, or the series that point to artifacts would be in the way before any trigger.
+    ['TRUNCATE', `TRUNCATE ${table} CASCADE`],
     ['TRUNCATE CASCADE of the jobs', `TRUNCATE runner_jobs CASCADE`],
     [
       'ON CONFLICT DO UPDATE',
@@ -82,7 +83,7 @@ describe.each(['job_events', 'artifacts'])('%s', (table) => {
     try {
       await expect(owner.query(`DELETE FROM ${table}`)).rejects.toMatchObject(APPEND_ONLY);
       await expect(owner.query(`UPDATE ${table} SET ${column} = 'x'`)).rejects.toMatchObject(APPEND_ONLY);
-      await expect(owner.query(`TRUNCATE ${table}`)).rejects.toMatchObject(APPEND_ONLY);
+      await expect(owner.query(`TRUNCATE ${table} CASCADE`)).rejects.toMatchObject(APPEND_ONLY);
     } finally {
       await owner.query('RESET session_replication_role');
     }
@@ -105,6 +106,37 @@ describe.each(['job_events', 'artifacts'])('%s', (table) => {
         PERMISSION_DENIED,
       );
       await expect(client.query('SET ROLE runledger_owner')).rejects.toMatchObject(PERMISSION_DENIED);
+    }
+  });
+});
+
+describe('artifact_series', () => {
+  const COUNTS_UP = { code: '23001', message: expect.stringContaining('only counts up, by one') };
+  const changes = [
+    'latest_version = latest_version',
+    'latest_version = latest_version + 2',
+    'latest_version = latest_version - 1',
+    'latest_artifact_id = latest_artifact_id',
+    "latest_version = latest_version + 1, kind = 'other'",
+    "latest_version = latest_version + 1, logical_key = 'other'",
+    'latest_version = latest_version + 1, project_id = gen_random_uuid()',
+    'latest_version = latest_version + 1, workspace_id = gen_random_uuid()',
+    'latest_version = latest_version + 1, id = gen_random_uuid()',
+  ];
+
+  it.each(changes)('refuses %s to the worker and the owner', async (change) => {
+    for (const client of [worker, owner])
+      await expect(client.query(`UPDATE artifact_series SET ${change}`)).rejects.toMatchObject(COUNTS_UP);
+    await expect(api.query(`UPDATE artifact_series SET ${change}`)).rejects.toMatchObject(PERMISSION_DENIED);
+  });
+
+  it('forgets no series', async () => {
+    for (const sql of ['DELETE FROM artifact_series', 'TRUNCATE artifact_series']) {
+      for (const client of [api, worker]) await expect(client.query(sql)).rejects.toMatchObject(PERMISSION_DENIED);
+      await expect(owner.query(sql)).rejects.toMatchObject(COUNTS_UP);
+      await owner.query('SET session_replication_role = replica');
+      await expect(owner.query(sql)).rejects.toMatchObject(COUNTS_UP);
+      await owner.query('RESET session_replication_role');
     }
   });
 });

@@ -10,6 +10,7 @@ import {
   insertEvent,
   insertJob,
   insertSandboxJob,
+  insertSeries,
   insertStep,
   ZEROS,
 } from './rows.js';
@@ -147,8 +148,14 @@ it('workspaces, keys, executions and artifacts are checked too', async () => {
       () => insertArtifact(owner, mine.workspaceId, mine.jobId, mine.stepId, { version: 2 }),
     ],
     [
-      'artifacts_workspace_id_kind_logical_key_version_key',
+      // Although both have no project: NULLs are equal here.
+      'artifacts_series_version_key',
       () => insertArtifact(owner, mine.workspaceId, mine.jobId, mine.stepId, { path: 'b' }),
+    ],
+    ['artifact_series_key', () => insertSeries(owner, mine.workspaceId, mine.artifactId)],
+    [
+      'artifact_series_workspace_id_latest_artifact_id_key',
+      () => insertSeries(owner, mine.workspaceId, mine.artifactId, { logical_key: 'other' }),
     ],
   ];
   for (const [constraint, attempt] of attempts) {
@@ -187,6 +194,10 @@ it('no row can point into another tenant', async () => {
     [
       'artifacts_step_id_workspace_id_fkey',
       () => insertArtifact(owner, mine.workspaceId, mine.jobId, other, { logical_key: 'z' }),
+    ],
+    [
+      'artifact_series_workspace_id_latest_artifact_id_fkey',
+      () => insertSeries(owner, mine.workspaceId, theirs.artifactId, { logical_key: 'z' }),
     ],
   ];
   for (const [constraint, attempt] of attempts) {

@@ -153,7 +153,7 @@ describe('migrations', () => {
     const changes: [sql: string, named: string][] = [
       ['ALTER TABLE runner_jobs ADD COLUMN extra text', 'Added column `extra`'],
       ['DROP INDEX runner_jobs_created_at_idx', '(created_at)'],
-      ['DROP INDEX runner_jobs_unfinished_idx', '[-] index on runner_jobs: CREATE INDEX runner_jobs_unfinished_idx'],
+      ['DROP INDEX runner_jobs_ready_idx', '[-] index on runner_jobs: CREATE INDEX runner_jobs_ready_idx'],
       [
         'ALTER TABLE runner_jobs DROP CONSTRAINT runner_jobs_priority_check',
         '[-] constraint runner_jobs_priority_check',
@@ -235,7 +235,7 @@ async function everything(ownerUrl: string): Promise<string[]> {
         SELECT format('schema %s %s', nspname, nspacl) AS line FROM pg_namespace WHERE oid IN (SELECT oid FROM ours)
         UNION ALL SELECT format('relation %s %s %s %s %s', relname, relkind, relacl, relrowsecurity, reloptions) FROM pg_class WHERE relnamespace IN (SELECT oid FROM ours)
         UNION ALL SELECT format('column %s.%s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod), attacl)
-          FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace IN (SELECT oid FROM ours) AND attnum > 0
+          FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace IN (SELECT oid FROM ours) AND attnum > 0 AND NOT attisdropped
         UNION ALL SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE connamespace IN (SELECT oid FROM ours)
         UNION ALL SELECT format('trigger %s on %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE NOT tgisinternal
         UNION ALL SELECT format('policy %s on %s', polname, polrelid::regclass) FROM pg_policy

@@ -161,13 +161,23 @@ export async function insertArtifact(
   return id;
 }
 
-export async function insertSeries(client: pg.ClientBase, workspaceId: string): Promise<void> {
+export async function insertSeries(
+  client: pg.ClientBase,
+  workspaceId: string,
+  latestArtifactId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
+  const id = newId();
   await insert(client, 'artifact_series', {
+    id,
     workspace_id: workspaceId,
     kind: 'file',
     logical_key: 'a',
     latest_version: 1,
+    latest_artifact_id: latestArtifactId,
+    ...changes,
   });
+  return id;
 }
 
 /** A row in every table that belongs to a tenant. */
@@ -182,6 +192,6 @@ export async function fillTenant(
   const sandboxJobId = await insertSandboxJob(client, workspaceId, jobId, stepId);
   await insertChunk(client, workspaceId, jobId, stepId, sandboxJobId);
   const artifactId = await insertArtifact(client, workspaceId, jobId, stepId);
-  await insertSeries(client, workspaceId);
+  await insertSeries(client, workspaceId, artifactId);
   return { workspaceId, jobId, stepId, eventId, artifactId };
 }

@@ -1,3 +1,4 @@
+import { verifyChain } from '#ledger';
 import type { Finished } from './runner-system.js';
 
 /** The rows must be exactly what folding the events gives, column by column. */
@@ -38,4 +39,13 @@ export function expectRowsEqualFold({ job, fold }: Finished): void {
       completedAt: step.completedAt,
     });
   });
+}
+
+/** The chain holds to its recorded head, the rows are the fold, and no step was completed twice. */
+export function expectWhole(finished: Finished): void {
+  const { id: jobId, workspaceId, head: recordedHead } = finished.job;
+  expect(verifyChain(finished.events, { jobId, workspaceId, recordedHead })).toMatchObject({ valid: true });
+  expectRowsEqualFold(finished);
+  const ends = finished.events.filter(({ type }) => ['step.completed', 'step.failed', 'step.skipped'].includes(type));
+  expect(ends.map(({ stepId }) => stepId).sort()).toEqual(finished.job.steps.map((step) => step.id).sort());
 }

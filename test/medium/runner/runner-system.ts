@@ -8,7 +8,7 @@ import { Database, DatabaseModule, withOwner } from '#database';
 import { newId } from '#kernel';
 import { EventQueries, type LedgerEvent } from '#ledger';
 import { migrateQueueSchema, QueueWorkers } from '#queue';
-import { foldJob, JobQueries, parseJobDefinition, SubmitJob, type JobState } from '#runner';
+import { CancelJob, foldJob, JobQueries, parseJobDefinition, SubmitJob, type JobState } from '#runner';
 import { createTestDatabase, type TestDatabase } from '#testing';
 import { JobStore, type Lease } from '../../../libs/runner/src/store/job.store.js';
 import { RunnerService } from '../../../apps/worker/src/runner.service.js';
@@ -21,6 +21,10 @@ export interface RunnerSystem {
   dataDir: string;
   blobs: LocalBlobStore;
   submit(definition: unknown): Promise<string>;
+  /** As the API does. @returns the job's status at that moment */
+  cancel(jobId: string, reason?: string): Promise<string | undefined>;
+  /** Waits until the job's row is in this state. */
+  reached(jobId: string, condition: string): Promise<void>;
   /** Waits for the job's end. */
   finished(jobId: string): Promise<Finished>;
   run(definition: unknown): Promise<Finished>;
@@ -46,6 +50,9 @@ export interface Finished {
   types: string[];
   step(key: string): Finished['job']['steps'][number];
 }
+
+/** Who asks for cancellations. */
+export const canceller = { type: 'api_key' as const, id: '0198f3c2-0000-7000-8000-00000000000c' };
 
 export async function startRunnerSystem(environment: Record<string, string> = {}): Promise<RunnerSystem> {
   const database = await createTestDatabase();
@@ -79,7 +86,15 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
     });
     return summarize(job, await api.events.page(workspaceId, jobId, 0, 5_000));
   };
+  const sql: RunnerSystem['sql'] = async (statement, values) =>
+    withOwner(database.ownerUrl, async (client) => (await client.query(statement, values)).rows);
   return {
+    cancel: async (jobId, reason) =>
+      (await api.cancelJob.cancel(workspaceId, jobId, canceller, reason ?? null))?.status,
+    reached: async (jobId, condition) => {
+      const text = `SELECT 1 FROM runner_jobs WHERE id = $1 AND (${condition})`;
+      await until(async () => (await sql(text, [jobId]))[0] ?? null);
+    },
     ...{
       database,
       workspaceId,
@@ -93,8 +108,7 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
       const opened = new Database({ url: database.workerUrl, role: 'worker', poolSize: 4 });
       return { store: new JobStore(opened, lease), close: () => opened.close() };
     },
-    sql: async (statement, values) =>
-      withOwner(database.ownerUrl, async (client) => (await client.query(statement, values)).rows),
+    sql,
     run: async (definition) => finished(await submit(definition)),
     close: async () => {
       await Promise.all(workers.map((worker) => worker.stop(0)));
@@ -113,6 +127,7 @@ async function openApi(config: Config) {
   const database = app.get(Database);
   return {
     submitJob: new SubmitJob(database),
+    cancelJob: new CancelJob(database),
     jobs: new JobQueries(database),
     events: new EventQueries(database),
     close: () => app.close(),

@@ -13,6 +13,6 @@ const { createSandboxDriver } = await import(pathToFileURL(file).href);
 rmSync(folder, { recursive: true });
 
 const MIB = 1024 * 1024;
-const limits = { timeoutMs: 60_000, memoryBytes: 512 * MIB, processes: 50, fileSizeBytes: MIB };
+const limits = { timeoutMs: 60_000, memoryBytes: 512 * MIB, processes: 50, fileSizeBytes: MIB, diskBytes: 64 * MIB };
 const command = { script, workdir, env: { TEST_MARK: mark }, readOnlyPaths: [], graceMs: 500, limits };
 await createSandboxDriver(driver, { scratchFolder }).run(command, () => undefined, new AbortController().signal);

@@ -2,13 +2,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { AppError } from '#kernel';
-import { describeDrivers } from './describe-drivers.js';
+import { describeDrivers, describeWithStandIn, type DriverSuite } from './describe-drivers.js';
 
 jest.setTimeout(30_000);
 
 const MIB = 1024 * 1024;
 
-describeDrivers('running and ending', (name, sandbox) => {
+const runningAndEnding: DriverSuite = (name, sandbox) => {
   describe('running a script', () => {
     it('works on this host', async () => {
       await expect(sandbox().driver.unavailable()).resolves.toBeNull();
@@ -24,7 +24,7 @@ describeDrivers('running and ending', (name, sandbox) => {
         stdout: 'out\n',
         stderr: 'err\n',
       });
-      expect(run.facts).toMatchObject({ driver: name, memory: 'rlimit+watch', fileSize: 'rlimit' });
+      expect(run.facts).toMatchObject({ driver: name, fileSize: 'rlimit', disk: 'watch' });
       expect(Date.parse(run.startedAt)).toBeLessThanOrEqual(Date.parse(run.endedAt));
     });
 
@@ -146,7 +146,7 @@ describeDrivers('running and ending', (name, sandbox) => {
               env: {},
               readOnlyPaths: [],
               graceMs: 100,
-              limits: { timeoutMs: 10_000, memoryBytes: 512 * MIB, processes: 20, fileSizeBytes: MIB },
+              limits: { timeoutMs: 10_000, memoryBytes: 512 * MIB, processes: 20, fileSizeBytes: MIB, diskBytes: 64 * MIB },
             },
             () => undefined,
             new AbortController().signal,
@@ -276,4 +276,7 @@ describeDrivers('running and ending', (name, sandbox) => {
       expect(existsSync(join(sandbox().workdir, 'ran'))).toBe(false);
     });
   });
-});
+};
+
+describeDrivers('running and ending', runningAndEnding);
+describeWithStandIn('running and ending', (sandbox) => runningAndEnding('docker', sandbox));

@@ -8,6 +8,7 @@ import {
   type SandboxCommand,
   type SandboxDriver,
   type SandboxDriverName,
+  type SandboxDriverOptions,
   type SandboxLimits,
   type SandboxResult,
 } from '#sandbox';
@@ -21,6 +22,7 @@ export interface RunOptions {
   graceMs?: number;
   workdir?: string;
   readOnlyPaths?: string[];
+  network?: 'none' | 'full';
   stop?: AbortSignal;
   onOutput?: OutputSink;
 }
@@ -41,8 +43,8 @@ export class SandboxFixture {
   private readonly descriptors = openDescriptors();
   private readonly children = children();
 
-  constructor(name: SandboxDriverName) {
-    this.driver = createSandboxDriver(name, { scratchFolder: this.scratchFolder });
+  constructor(name: SandboxDriverName, options: SandboxDriverOptions = {}) {
+    this.driver = createSandboxDriver(name, { ...options, scratchFolder: this.scratchFolder });
   }
 
   /** Runs a script to its end. */
@@ -65,11 +67,13 @@ export class SandboxFixture {
       env: { TEST_MARK: this.mark, ...options.env },
       readOnlyPaths: options.readOnlyPaths ?? [],
       graceMs: options.graceMs ?? 500,
+      ...(options.network !== undefined && { network: options.network }),
       limits: {
         timeoutMs: 60_000,
         memoryBytes: 2048 * MIB,
         processes: 256,
         fileSizeBytes: 64 * MIB,
+        diskBytes: 1024 * MIB,
         ...options.limits,
       },
     };

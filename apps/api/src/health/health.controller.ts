@@ -3,10 +3,14 @@ import type { FastifyReply } from 'fastify';
 import { Operation, json } from '../openapi/operation.decorator.js';
 import { HealthChecks, type Health } from './health.js';
 
-const OK = { status: 'ok', checks: { database: { status: 'ok' }, queue: { status: 'ok' } } };
+const OK = { status: 'ok', checks: { database: { status: 'ok' }, queue: { status: 'ok' }, workers: { status: 'ok' } } };
 const RED = {
   status: 'unavailable',
-  checks: { database: { status: 'ok' }, queue: { status: 'unavailable', message: 'the queue does not answer' } },
+  checks: {
+    database: { status: 'ok' },
+    queue: { status: 'unavailable', message: 'the queue does not answer' },
+    workers: { status: 'ok' },
+  },
 };
 
 @Controller('health')
@@ -32,7 +36,8 @@ export class HealthController {
     tag: 'operations',
     secured: false,
     summary: 'Can the process work?',
-    description: 'Asks the database and the queue: send no traffic while this is red. It turns green by itself.',
+    description:
+      'Asks the database and the queue, and whether jobs wait that nobody starts (STALLED_AFTER_MS): send no traffic while this is red. It turns green by itself.',
     responses: {
       200: json('Health', 'It can.', OK),
       503: json('Health', 'It cannot, and why.', RED, { 'Retry-After': 'Seconds.' }),

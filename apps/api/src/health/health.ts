@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '#database';
 import { messageOf } from '#kernel';
 import { QueueProducer } from '#queue';
+import { JobCounts } from '#runner';
 
 export interface PartHealth {
   status: 'ok' | 'unavailable';
@@ -10,27 +11,40 @@ export interface PartHealth {
 
 export interface Health {
   status: 'ok' | 'unavailable';
-  checks: Record<'database' | 'queue', PartHealth>;
+  checks: Record<'database' | 'queue' | 'workers', PartHealth>;
 }
 
 /** A check that has not answered by now is a failed one: whoever asks has a deadline of their own. */
 const DEADLINE_MS = 2_500;
 
-/** Whether this process can do its work. */
+/** What the check of the workers says; the others have the words of whoever did not answer. */
+const STANDING_STILL = 'jobs wait and nothing starts them: see that workers run and reach the queue';
+
+/** Whether this process can do its work, and whether anybody does the work that it accepts. */
 @Injectable()
 export class HealthChecks {
   constructor(
     private readonly database: Database,
     private readonly queue: QueueProducer,
+    private readonly jobs: JobCounts,
+    private readonly stalledAfterMs: number,
   ) {}
 
   async check(): Promise<Health> {
-    const [database, queue] = await Promise.all([
+    const [database, queue, workers] = await Promise.all([
       outcome('database', this.database.ping()),
       outcome('queue', this.queue.ping()),
+      this.workers(),
     ]);
-    const status = database.status === 'ok' && queue.status === 'ok' ? 'ok' : 'unavailable';
-    return { status, checks: { database, queue } };
+    const status = [database, queue, workers].every((part) => part.status === 'ok') ? 'ok' : 'unavailable';
+    return { status, checks: { database, queue, workers } };
+  }
+
+  /** A database that cannot be asked is the database's failure, not the workers'. */
+  private async workers(): Promise<PartHealth> {
+    if (!(await this.jobs.standStill(this.stalledAfterMs).catch(() => false))) return { status: 'ok' };
+    logger.warn(STANDING_STILL);
+    return { status: 'unavailable', message: STANDING_STILL };
   }
 }
 

@@ -4,8 +4,6 @@ import { parse as parseJsonLeniently, printParseErrorCode, visit, type ParseErro
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { AppError, messageOf } from '#kernel';
 
-export const BODY_LIMIT_BYTES = 1_048_576;
-
 /** A body as it came: it is read once the caller is known, so that strangers cost no parsing and hear 401 before anything else. */
 export class UnreadBody {
   constructor(
@@ -39,11 +37,24 @@ class ReadBodyPipe implements PipeTransform<unknown, unknown> {
   }
 }
 
+/** The same where everything in the body may be left out, and so may the body. */
+class ReadOptionalBodyPipe implements PipeTransform<unknown, unknown> {
+  transform(body: unknown): unknown {
+    return body instanceof UnreadBody ? body.value() : {};
+  }
+}
+
 const pipe = new ReadBodyPipe();
+const optionalPipe = new ReadOptionalBodyPipe();
 
 /** The value of the request's body. */
 export function ParsedBody(): ParameterDecorator {
   return Body(pipe);
+}
+
+/** The value of the request's body, or an empty object when there is none. */
+export function OptionalBody(): ParameterDecorator {
+  return Body(optionalPipe);
 }
 
 /** @throws AppError MALFORMED_BODY with line and column */

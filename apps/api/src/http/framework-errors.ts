@@ -26,7 +26,9 @@ function fromStatus(status: number, message: string, cause: unknown): AppError {
     case 404:
       return notFound();
     case 413:
-      return new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this server takes (1 MiB).', { cause });
+      return new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this operation takes (1 MiB, a batch 8 MiB).', {
+        cause,
+      });
     case 415:
       return new AppError(
         'UNSUPPORTED_MEDIA_TYPE',

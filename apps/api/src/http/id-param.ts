@@ -1,5 +1,6 @@
 import { Param, type PipeTransform } from '@nestjs/common';
 import { isId } from '#kernel';
+import type { PathParameter } from '../openapi/path-parameters.js';
 import { notFound } from './problem.js';
 
 /** What is no UUID names nothing, and is answered like any other id of nothing. */
@@ -13,6 +14,6 @@ class IdPipe implements PipeTransform<string, string> {
 const pipe = new IdPipe();
 
 /** An id from the path. */
-export function IdParam(name: 'workspaceId' | 'jobId' | 'stepId' | 'artifactId'): ParameterDecorator {
+export function IdParam(name: PathParameter): ParameterDecorator {
   return Param(name, pipe);
 }

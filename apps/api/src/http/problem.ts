@@ -9,6 +9,8 @@ export interface Problem {
   code: ErrorCode;
   detail: string;
   errors?: FieldError[];
+  /** Of what the request was about, where that is what stands in its way. */
+  state?: string;
 }
 
 /** What the database or the queue said names hosts and ports: that is for the log. */
@@ -29,6 +31,7 @@ export function toProblem(error: AppError): Problem {
     code,
     detail: detailOf(status, error),
     ...(status < 500 && error.fields.length > 0 && { errors: error.fields }),
+    ...(typeof error.details['state'] === 'string' && { state: error.details['state'] }),
   };
 }
 

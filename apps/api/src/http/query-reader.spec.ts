@@ -52,6 +52,27 @@ describe('reading query parameters', () => {
     expect(error.fields.every((field) => field.message.startsWith(`${field.field} `))).toBe(true);
   });
 
+  it('reads ids, words, texts and flags', () => {
+    const id = '018f3f6e-7b1a-7000-8000-000000000001';
+    const read = new QueryReader({ a: id, b: 'none', c: 'a name', d: 'true', e: 'false' });
+    expect([read.id('a'), read.id('b', ['none']), read.id('z')]).toEqual([id, 'none', null]);
+    expect([read.required('c', read.text('c', 6)), read.text('z', 1)]).toEqual(['a name', null]);
+    expect([read.flag('d'), read.flag('e'), read.flag('z')]).toEqual([true, false, false]);
+    expect(() => read.done()).not.toThrow();
+
+    const wrong = new QueryReader({ a: 'none', b: 'nobody', c: 'a name', d: 'yes', e: '', f: 'a\0b' });
+    wrong.id('a');
+    wrong.id('b', ['none']);
+    wrong.text('c', 5);
+    wrong.flag('d');
+    wrong.required('e', wrong.text('e', 5));
+    wrong.text('f', 5);
+    wrong.required('g', wrong.text('g', 5));
+    expect(refusal(() => wrong.done()).fields.map((field) => `${field.field}:${field.rule}`)).toEqual([
+      ...['a:id', 'b:id', 'c:length', 'd:enum', 'e:length', 'f:length', 'g:required'],
+    ]);
+  });
+
   it.each(['0', '-1', '1.5', '1e2', ' 1', '', '99999999999999999999', '0x10'])('refuses %j as a limit', (limit) => {
     const read = new QueryReader({ limit });
     read.integer('limit', 50, 1, 200);

@@ -37,6 +37,59 @@ export class QueryReader {
     return value;
   }
 
+  /** Text of 1 to `longest` characters. */
+  text(name: string, longest: number): string | null {
+    const value = this.single(name);
+    if (value === undefined) return null;
+    if (!isText(value, longest)) this.broken(name, 'length', `must have 1 to ${longest} characters`);
+    return value;
+  }
+
+  /** A parameter that may be given several times. */
+  texts(name: string, most: number, longest: number): string[] {
+    this.known.add(name);
+    const values = [this.query[name] ?? []].flat();
+    if (values.length > most) this.broken(name, 'count', `must be given at most ${most} times`);
+    if (values.some((value) => !isText(value, longest)))
+      this.broken(name, 'length', `must have 1 to ${longest} characters`);
+    return values;
+  }
+
+  /** The parameters whose names begin with `prefix.`, by the rest of their names. */
+  members(prefix: string, most: number, longest: { name: number; value: number }): Record<string, string> {
+    const found: [string, string][] = [];
+    for (const name of Object.keys(this.query).filter((each) => each.startsWith(`${prefix}.`))) {
+      const member = name.slice(prefix.length + 1);
+      const value = this.single(name);
+      if (value === undefined) continue;
+      if (!isText(member, longest.name))
+        this.broken(`${prefix}.*`, 'length', `must have a name of 1 to ${longest.name} characters`);
+      else if (!isText(value, longest.value)) this.broken(name, 'length', `must have 1 to ${longest.value} characters`);
+      else found.push([member, value]);
+    }
+    if (found.length > most) this.broken(`${prefix}.*`, 'count', `must be at most ${most}`);
+    return Object.fromEntries(found);
+  }
+
+  /** `true` or `false`. */
+  flag(name: string): boolean {
+    return this.choice(name, ['true', 'false']) === 'true';
+  }
+
+  /** An id, or one of the words that stand for something else. */
+  id(name: string, words: readonly string[] = []): string | null {
+    const value = this.single(name);
+    if (value === undefined) return null;
+    if (!isId(value) && !words.includes(value)) this.broken(name, 'id', `must be ${['a UUID', ...words].join(' or ')}`);
+    return value;
+  }
+
+  /** What another reading method gave, which has to be there. */
+  required(name: string, value: string | null): string {
+    if (value === null && this.query[name] === undefined) this.broken(name, 'required', 'must be given');
+    return value ?? '';
+  }
+
   /** A cursor that `idCursor` made. */
   idCursor(name = 'cursor'): string | null {
     return this.cursor(name, (text) => (isId(text) ? text : null));
@@ -79,6 +132,11 @@ export class QueryReader {
   private broken(field: string, rule: string, message: string): void {
     this.errors.push({ field, rule, message: `${field} ${message}` });
   }
+}
+
+/** Text that PostgreSQL can hold, of 1 to `longest` characters. */
+function isText(value: string, longest: number): boolean {
+  return value.length >= 1 && value.length <= longest && !value.includes('\0');
 }
 
 /** An opaque cursor after this id or number. */

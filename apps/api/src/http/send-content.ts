@@ -20,7 +20,7 @@ export async function sendContent(request: FastifyRequest, reply: FastifyReply, 
   const { sizeBytes, etag } = content;
   reply.header('Accept-Ranges', 'bytes').header('X-Content-Type-Options', 'nosniff');
   if (etag !== undefined) reply.header('ETag', etag);
-  if (etag !== undefined && listed(request.headers['if-none-match'], etag)) {
+  if (etag !== undefined && isKnown(request, etag)) {
     await reply.code(304).send();
     return;
   }
@@ -39,7 +39,9 @@ export async function sendContent(request: FastifyRequest, reply: FastifyReply, 
   await reply.send(body);
 }
 
-function listed(header: string | undefined, etag: string): boolean {
+/** Whether the client says that it has what this quoted ETag names (`If-None-Match`). */
+export function isKnown(request: FastifyRequest, etag: string): boolean {
+  const header = request.headers['if-none-match'];
   if (header === undefined) return false;
   return header.split(',').some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim()));
 }

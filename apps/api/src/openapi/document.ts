@@ -1,11 +1,13 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { approvalSchemas } from './schemas/approvals.js';
 import { artifactSchemas } from './schemas/artifacts.js';
 import { definitionSchemas } from './schemas/definition.js';
 import { generalSchemas } from './schemas/general.js';
 import { jobSchemas } from './schemas/jobs.js';
 import { ledgerSchemas } from './schemas/ledger.js';
 import { pageSchemas } from './schemas/pages.js';
+import { scheduleSchemas } from './schemas/schedules.js';
 import { TAGS } from './tags.js';
 
 const DESCRIPTION = `
@@ -45,6 +47,8 @@ export function buildDocument(app: NestFastifyApplication): OpenAPIObject {
     ...definitionSchemas,
     ...ledgerSchemas,
     ...artifactSchemas,
+    ...approvalSchemas,
+    ...scheduleSchemas,
     ...generalSchemas,
     ...pageSchemas,
   };

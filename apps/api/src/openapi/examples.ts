@@ -61,7 +61,8 @@ export const EXAMPLE_IDENTITY = {
   workspaceName: 'default',
   keyId: KEY_ID,
   keyName: 'first key',
-  scopes: ['jobs:read', 'jobs:write', 'admin'],
+  scopes: ['jobs:read', 'jobs:write', 'approvals:write', 'admin'],
+  roles: ['release-manager'],
 };
 
 const SUMMARY = {
@@ -72,8 +73,20 @@ const SUMMARY = {
   status: 'COMPLETED',
   priority: 5,
   progressPercent: 100,
+  progressMessage: null,
   currentPhase: null,
   error: null,
+  waitingFor: null,
+  projectId: null,
+  tags: ['nightly'],
+  metadata: { customer: 'acme' },
+  runAt: null,
+  expiresAt: null,
+  concurrency: null,
+  rateLimit: null,
+  retryOf: null,
+  scheduleId: null,
+  cancelRequestedAt: null,
   createdBy: { type: 'api_key', id: KEY_ID },
   version: 7,
   createdAt: '2026-11-21T09:00:00.000Z',
@@ -97,6 +110,8 @@ const step = (own: {
   name: own.key,
   status: 'COMPLETED',
   attempt: 1,
+  interruptions: 0,
+  retryAt: null,
   exitCode: own.type === 'COMMAND' ? 0 : null,
   error: null,
   skipReason: null,
@@ -160,6 +175,32 @@ export const EXAMPLE_NEW_JOB = {
   })),
 };
 
+export const EXAMPLE_BATCH = {
+  jobs: [
+    { ...EXAMPLE_DEFINITION, name: 'hello-1', tags: ['nightly'], metadata: { customer: 'acme' } },
+    { ...EXAMPLE_DEFINITION, name: 'hello-2', tags: ['nightly'], metadata: { customer: 'acme' } },
+  ],
+};
+
+export const EXAMPLE_SUBMITTED_BATCH = {
+  items: EXAMPLE_BATCH.jobs.map(({ name }) => ({
+    ...SUMMARY,
+    ...{ name, status: 'PENDING', progressPercent: 0, version: 1 },
+    ...{ queuedAt: null, startedAt: null, completedAt: null, updatedAt: SUMMARY.createdAt },
+  })),
+};
+
+export const EXAMPLE_WORKSPACE = {
+  id: WORKSPACE_ID,
+  name: 'default',
+  maxRunningJobs: 20,
+  requireFourEyes: false,
+  allowNetwork: false,
+  version: 2,
+  createdAt: '2026-11-20T09:00:00.000Z',
+  updatedAt: '2026-11-21T09:00:00.000Z',
+};
+
 export const EXAMPLE_JOB_PAGE = { items: [SUMMARY], nextCursor: null };
 
 export const EXAMPLE_EVENT = {
@@ -198,7 +239,7 @@ event: job.queued
 data: ${JSON.stringify({ ...EXAMPLE_EVENT, prevHash: NO_HASH })}
 
 event: output
-data: {"stepId":"${COUNT_STEP_ID}","stepKey":"count","attempt":1,"offset":0,"text":"hello, ledger\\n"}
+data: {"stepId":"${COUNT_STEP_ID}","stepKey":"count","attempt":1,"stream":"stdout","offset":0,"text":"hello, ledger\\n"}
 
 event: stream.complete
 data: {"status":"COMPLETED","headSeq":14}
@@ -211,6 +252,7 @@ export const EXAMPLE_ARTIFACT_PAGE = {
       id: '019ab3c4-6000-7000-8000-000000000001',
       jobId: JOB_ID,
       stepId: GATE_STEP_ID,
+      projectId: null,
       kind: 'report',
       logicalKey: 'weekly',
       version: 1,

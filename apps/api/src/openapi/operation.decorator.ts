@@ -28,6 +28,8 @@ export interface QuerySpec {
   name: string;
   schema: JsonSchema;
   description: string;
+  /** False where it is left out. */
+  required?: boolean;
 }
 
 export interface OperationSpec {
@@ -41,6 +43,8 @@ export interface OperationSpec {
   headers?: { name: string; description: string; schema: JsonSchema }[];
   body?: {
     description: string;
+    /** True where the body may be left out. */
+    optional?: boolean;
     content: Record<string, { schema: JsonSchema; examples: Record<string, { summary: string; value: unknown }> }>;
   };
   responses: Record<number, ResponseSpec>;
@@ -78,17 +82,21 @@ export function Operation(spec: OperationSpec): MethodDecorator {
       summary: spec.summary,
       ...(spec.description !== undefined && { description: spec.description }),
       ...(spec.body && {
-        requestBody: { required: true, ...spec.body } as NonNullable<ApiOperationOptions['requestBody']>,
+        requestBody: requestBody(spec.body),
       }),
     }),
     ...(spec.headers ?? []).map((header) => ApiHeader({ ...header, required: false } as ApiHeaderOptions)),
     ApiTags(TAGS[spec.tag].name),
     ...(secured ? [ApiBearerAuth('apiKey')] : []),
     ...(spec.path ?? []).map((name) => ApiParam({ name, required: true, ...PATH_PARAMETERS[name] })),
-    ...(spec.query ?? []).map((query) => ApiQuery({ ...query, required: false })),
+    ...(spec.query ?? []).map((query) => ApiQuery({ required: false, ...query })),
     ...Object.entries(spec.responses).map(([status, response]) => ApiResponse(toResponse(Number(status), response))),
     ...errorResponses(errors).map((response) => ApiResponse(response)),
   );
+}
+
+function requestBody({ optional, ...body }: NonNullable<OperationSpec['body']>) {
+  return { required: optional !== true, ...body } as NonNullable<ApiOperationOptions['requestBody']>;
 }
 
 function toResponse(status: number, response: ResponseSpec): ApiResponseOptions {

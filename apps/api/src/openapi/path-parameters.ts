@@ -6,6 +6,8 @@ export const PATH_PARAMETERS = {
   jobId: { description: 'The job.', schema: uuid },
   stepId: { description: 'The step, by id.', schema: uuid },
   artifactId: { description: 'The artifact.', schema: uuid },
+  scheduleId: { description: 'The schedule.', schema: uuid },
+  approvalId: { description: 'The approval.', schema: uuid },
 } as const;
 
 export type PathParameter = keyof typeof PATH_PARAMETERS;

@@ -1,19 +1,18 @@
 import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { BlobStore } from '#artifacts';
+import { ExportArchive, type BlobStore } from '#artifacts';
 import { ArtifactQueries, JobQueries, TranscriptQueries, type ArtifactView } from '#runner';
+import { bounded } from '../artifacts/artifact-filter.js';
+import { sendArtifact, sendExport } from '../artifacts/send-artifact.js';
 import { RequiresKey } from '../auth/api-key.guard.js';
-import { attachment } from '../http/content-disposition.js';
 import { IdParam } from '../http/id-param.js';
 import { page, type Page } from '../http/page.js';
 import { notFound } from '../http/problem.js';
 import { QueryReader, type RawQuery } from '../http/query-reader.js';
-import { sendContent } from '../http/send-content.js';
 import { Operation } from '../openapi/operation.decorator.js';
+import { TRANSCRIPT_FORMATS, chosenFormat, sendTranscript } from '../streams/send-transcript.js';
 import { BLOB_STORE } from '../tokens.js';
-import { GET_ARTIFACT_CONTENT, GET_TRANSCRIPT, LIST_ARTIFACTS } from './results.operations.js';
-
-const TEXT = 'text/plain; charset=utf-8';
+import { EXPORT_JOB_ARTIFACTS, GET_ARTIFACT_CONTENT, GET_TRANSCRIPT, LIST_ARTIFACTS } from './results.operations.js';
 
 @Controller('v1/workspaces/:workspaceId/runner-jobs/:jobId')
 export class ResultsController {
@@ -37,25 +36,12 @@ export class ResultsController {
   ): Promise<void> {
     const read = new QueryReader(query);
     const attempt = read.integer('attempt', 0, 1, 1_000_000);
+    const stream = read.choice('stream', ['stdout', 'stderr']);
+    const format = chosenFormat(request, read.choice('format', TRANSCRIPT_FORMATS));
     read.done();
     const transcript = await this.transcripts.find(workspaceId, jobId, stepId, attempt === 0 ? null : attempt);
     if (transcript === null) throw notFound();
-    if (!transcript.stored) {
-      const bytes = Buffer.from(transcript.text);
-      const open = async ({ start, end }: { start: number; end: number }): Promise<Buffer> =>
-        bytes.subarray(start, end + 1);
-      await sendContent(request, reply, { sizeBytes: bytes.length, mediaType: TEXT, etag: undefined, open });
-      return;
-    }
-    const { ref, sha256 } = transcript;
-    const sizeBytes = await this.blobs.size(ref);
-    if (sizeBytes === null) throw notFound();
-    await sendContent(request, reply, {
-      sizeBytes,
-      mediaType: TEXT,
-      etag: `"${sha256}"`,
-      open: (range) => this.blobs.get(ref, range),
-    });
+    await sendTranscript({ request, reply }, this.blobs, transcript, { stream, format });
   }
 
   @Get('artifacts')
@@ -72,11 +58,27 @@ export class ResultsController {
     read.done();
     const found = await page(
       limit,
-      (count) => this.artifacts.list(workspaceId, jobId, { limit: count, beforeId }),
+      (count) => this.artifacts.listOfJob(workspaceId, jobId, { limit: count, beforeId }),
       (artifact) => artifact.id,
     );
     if (found.items.length === 0 && !(await this.jobs.exists(workspaceId, jobId))) throw notFound();
     return found;
+  }
+
+  @Get('artifacts/export.zip')
+  @RequiresKey('jobs:read')
+  @Operation(EXPORT_JOB_ARTIFACTS)
+  async export(
+    @IdParam('workspaceId') workspaceId: string,
+    @IdParam('jobId') jobId: string,
+    @Query() query: RawQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    new QueryReader(query).done();
+    const files = await bounded((atMost) => this.artifacts.latestOfJob(workspaceId, jobId, atMost));
+    if (files.length === 0 && !(await this.jobs.exists(workspaceId, jobId))) throw notFound();
+    await sendExport(request, reply, new ExportArchive(files), this.blobs);
   }
 
   @Get('artifacts/:artifactId/content')
@@ -89,18 +91,8 @@ export class ResultsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const artifact = await this.artifacts.get(workspaceId, jobId, artifactId);
+    const artifact = await this.artifacts.get(workspaceId, artifactId, jobId);
     if (artifact === null) throw notFound();
-    // What a job wrote must never act as a page of this server.
-    reply
-      .header('Content-Disposition', attachment(artifact.path))
-      .header('Content-Security-Policy', "sandbox; default-src 'none'");
-    const { sizeBytes, mediaType, sha256, blobKey } = artifact;
-    await sendContent(request, reply, {
-      sizeBytes,
-      mediaType,
-      etag: `"${sha256}"`,
-      open: (range) => this.blobs.get(blobKey, range),
-    });
+    await sendArtifact(request, reply, artifact, this.blobs);
   }
 }

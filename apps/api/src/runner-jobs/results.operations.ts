@@ -1,22 +1,17 @@
+import { ARCHIVE, CONTENT, EXPORT, RANGE } from '../artifacts/content-operations.js';
 import { EXAMPLE_ARTIFACT_PAGE } from '../openapi/examples.js';
 import { json, type OperationSpec, type ResponseSpec } from '../openapi/operation.decorator.js';
 import { CURSOR, limitParameter } from '../openapi/parameters.js';
 
-const RANGE = {
-  name: 'Range',
-  description: 'One range of bytes, for example `bytes=0-1023` or `bytes=-500`.',
-  schema: { type: 'string' },
-};
-
-const binary = (description: string, headers: Record<string, string>): ResponseSpec => ({
-  description,
-  content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
-  headers,
-});
-
 const plain = (description: string, headers: Record<string, string>): ResponseSpec => ({
   description,
-  content: { 'text/plain': { schema: { type: 'string' }, example: 'hello, ledger\n' } },
+  content: {
+    'text/plain': { schema: { type: 'string' }, example: 'hello, ledger\n' },
+    'application/x-ndjson': {
+      schema: { type: 'string' },
+      example: '{"stream":"stdout","offset":0,"text":"hello, ledger\\n"}\n',
+    },
+  },
   headers,
 });
 
@@ -27,10 +22,20 @@ export const GET_TRANSCRIPT: OperationSpec = {
   tag: 'results',
   summary: 'Read what a step printed',
   description:
-    'UTF-8 text, standard output and error as they came. While the step runs: what there is so far. A step that never ran a command has no transcript.',
+    'UTF-8 text, standard output and error line by line as they came; `stream` gives the lines of one of them. Secrets of the job are masked. As NDJSON: pieces `{ stream, offset, text }` in order, where `runner` as stream is the line that says how much is missing. While the step runs: what there is so far. A step that never ran a command has no transcript.',
   path: ['workspaceId', 'jobId', 'stepId'],
   query: [
     { name: 'attempt', description: 'Which attempt; the latest by default.', schema: { type: 'integer', minimum: 1 } },
+    {
+      name: 'stream',
+      description: 'Only what this stream wrote, and the line that says how much is missing.',
+      schema: { type: 'string', enum: ['stdout', 'stderr'] },
+    },
+    {
+      name: 'format',
+      description: '`Accept: application/x-ndjson` says the same. Ranges are of text only.',
+      schema: { type: 'string', enum: ['text', 'ndjson'], default: 'text' },
+    },
   ],
   headers: [RANGE],
   responses: {
@@ -51,25 +56,21 @@ export const LIST_ARTIFACTS: OperationSpec = {
   errors: ['NOT_FOUND', 'VALIDATION_FAILED'],
 };
 
-const CONTENT_HEADERS = {
-  ETag: 'The SHA-256 of the bytes.',
-  'Content-Disposition': 'Always an attachment: what a job wrote is never shown as a page of this server.',
-};
-
 export const GET_ARTIFACT_CONTENT: OperationSpec = {
   id: 'getArtifactContent',
   tag: 'results',
   summary: 'Download an artifact',
   description: 'The bytes, with the media type of the artifact.',
   path: ['workspaceId', 'jobId', 'artifactId'],
-  headers: [
-    RANGE,
-    { name: 'If-None-Match', description: 'Answers 304 when the ETag is this one.', schema: { type: 'string' } },
-  ],
-  responses: {
-    200: binary('The file.', CONTENT_HEADERS),
-    206: binary('The bytes that were asked for.', { ...CONTENT_HEADERS, 'Content-Range': 'Which bytes these are.' }),
-    304: { description: 'You have it.' },
-  },
-  errors: ['NOT_FOUND', 'RANGE_NOT_SATISFIABLE', 'STORAGE_UNAVAILABLE'],
+  ...CONTENT,
+};
+
+export const EXPORT_JOB_ARTIFACTS: OperationSpec = {
+  id: 'exportJobArtifacts',
+  tag: 'results',
+  summary: 'Download the artifacts of a job as one archive',
+  description: `The latest version of each key among what the job stored. ${ARCHIVE}`,
+  path: ['workspaceId', 'jobId'],
+  ...EXPORT,
+  errors: [...EXPORT.errors, 'NOT_FOUND'],
 };

@@ -1,10 +1,13 @@
+import { MAX_BATCH_JOBS } from '#runner';
 import {
   EXAMPLE_ARTIFACT_DEFINITION,
+  EXAMPLE_BATCH,
   EXAMPLE_DEFINITION,
   EXAMPLE_JOB,
   EXAMPLE_JOB_PAGE,
   EXAMPLE_NEW_JOB,
   EXAMPLE_STEPS,
+  EXAMPLE_SUBMITTED_BATCH,
   EXAMPLE_YAML,
 } from '../openapi/examples.js';
 import { json, type OperationSpec } from '../openapi/operation.decorator.js';
@@ -43,11 +46,32 @@ export const SUBMIT_JOB: OperationSpec = {
   errors: ['MALFORMED_BODY', 'NOT_FOUND', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_FAILED'],
 };
 
+export const SUBMIT_BATCH: OperationSpec = {
+  id: 'submitRunnerJobBatch',
+  tag: 'jobs',
+  summary: 'Submit many jobs at once',
+  description: `Up to ${MAX_BATCH_JOBS} definitions, all or nothing: when one of them breaks a rule, none is accepted, and \`errors\` names the rules by place, such as \`jobs[17].steps[0].run\`. The body may have 8 MiB.`,
+  path: ['workspaceId'],
+  body: {
+    description: 'What to run, as JSON or YAML.',
+    content: {
+      'application/json': {
+        schema: ref('JobBatch'),
+        examples: { two: { summary: 'The same job twice', value: EXAMPLE_BATCH } },
+      },
+    },
+  },
+  responses: { 201: json('RunnerJobBatch', 'The jobs, accepted.', EXAMPLE_SUBMITTED_BATCH) },
+  errors: ['MALFORMED_BODY', 'NOT_FOUND', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_FAILED'],
+};
+
+const uuid = { type: 'string', format: 'uuid' };
+
 export const LIST_JOBS: OperationSpec = {
   id: 'listRunnerJobs',
   tag: 'jobs',
   summary: 'List jobs',
-  description: 'Newest first. Pages stay stable while new jobs come in.',
+  description: 'Newest first, those that fit all filters. Pages stay stable while new jobs come in.',
   path: ['workspaceId'],
   query: [
     limitParameter(50, 200),
@@ -57,6 +81,20 @@ export const LIST_JOBS: OperationSpec = {
       name: 'kind',
       description: 'Only jobs of this kind, for example PIPELINE.',
       schema: { type: 'string', pattern: '^[A-Z][A-Z0-9_]{0,31}$' },
+    },
+    { name: 'projectId', description: 'Only jobs of this project.', schema: uuid },
+    { name: 'scheduleId', description: 'Only jobs that this schedule made.', schema: uuid },
+    { name: 'retryOf', description: 'Only retries of this job.', schema: uuid },
+    {
+      name: 'tag',
+      description: 'Only jobs with this tag; given several times, with all of them.',
+      schema: { type: 'array', maxItems: 5, items: { type: 'string', minLength: 1, maxLength: 64 } },
+    },
+    {
+      name: 'metadata.{name}',
+      description:
+        'Only jobs whose metadata has this text, number, true or false under that name, for example `metadata.customer=acme`. Values of more than 200 characters are not found.',
+      schema: { type: 'string', minLength: 1, maxLength: 200 },
     },
   ],
   responses: { 200: json('RunnerJobPage', 'A page of jobs.', EXAMPLE_JOB_PAGE) },

@@ -4,7 +4,7 @@ import { messageOf } from '#kernel';
 import type { EventPayloads, LedgerEvent } from '#ledger';
 import type { ChunkPosition, OutputChunkView } from '#runner';
 import { commentFrame, eventFrame } from './sse-frame.js';
-import { utf8Pieces } from './utf8-pieces.js';
+import { splitByStream, storedPieces } from './transcript-pieces.js';
 
 type StepOutput = EventPayloads['step.output'];
 
@@ -44,10 +44,11 @@ export class OutputTeller {
 
   /** Live chunks, but for those that the stored transcript has covered meanwhile. */
   *live(chunks: OutputChunkView[]): Generator<string, void> {
-    for (const { sandboxJobId, seq, stepId, stepKey, attempt, offset, text } of chunks) {
+    for (const { sandboxJobId, seq, stepId, stepKey, attempt, offset, text, streams } of chunks) {
       this.seen = { sandboxJobId, seq };
       if (this.closed.has(sandboxJobId)) continue;
-      yield eventFrame('output', { stepId, stepKey, attempt, offset, text });
+      for (const piece of splitByStream(text, offset, streams))
+        yield eventFrame('output', { stepId, stepKey, attempt, ...piece });
       this.told.set(sandboxJobId, offset + Buffer.byteLength(text));
     }
   }
@@ -56,12 +57,10 @@ export class OutputTeller {
     const { sandboxJobId, ref, storedBytes, attempt } = output;
     const start = this.told.get(sandboxJobId) ?? 0;
     this.told.delete(sandboxJobId);
-    if (start >= storedBytes) return;
     try {
-      const bytes = await this.blobs.get(ref, { start, end: storedBytes - 1 });
-      for await (const { offset, text } of utf8Pieces(bytes, start)) {
-        yield eventFrame('output', { stepId, stepKey: this.keys.get(stepId) ?? '', attempt, offset, text });
-      }
+      const stored = { ref, sizeBytes: storedBytes, streamsRef: output.streamsRef ?? null };
+      for await (const piece of storedPieces(this.blobs, stored, start))
+        yield eventFrame('output', { stepId, stepKey: this.keys.get(stepId) ?? '', attempt, ...piece });
     } catch (error) {
       // The ledger matters more than the output: it goes on, and says what is missing.
       logger.error({ err: error, ref }, `a transcript cannot be read: ${messageOf(error)}`);

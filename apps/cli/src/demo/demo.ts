@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { RunledgerClient, type Artifact, type JobEvent } from '#client';
 import { childEnvironment, loadConfig, type Config } from '#config';
 import { createSandboxDriver } from '#sandbox';
-import { downloadArtifact } from '../commands/artifacts.command.js';
+import { downloadArtifact } from '../artifact-files.js';
 import { stepKeys } from '../commands/ledger.commands.js';
 import { followToEnd } from '../follow/follow.js';
 import { startSystem } from '../supervisor/system.js';

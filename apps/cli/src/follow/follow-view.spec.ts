@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { FollowItem, JobEvent, JobStep, RunnerJob } from '#client';
+import type { FollowItem, JobEvent, JobStep, RunnerJob, TranscriptStream } from '#client';
 import { widthOf } from '../terminal/format.js';
 import { FollowView } from './follow-view.js';
 
@@ -13,6 +13,8 @@ const step = (key: string, phase: JobStep['phase'], type: JobStep['type'], name:
   type,
   status: 'PENDING',
   attempt: 0,
+  interruptions: 0,
+  retryAt: null,
   outputs: null,
   exitCode: null,
   error: null,
@@ -38,8 +40,20 @@ const job: RunnerJob = {
   status: 'PENDING',
   priority: 5,
   progressPercent: 0,
+  progressMessage: null,
   currentPhase: null,
   error: null,
+  waitingFor: null,
+  projectId: null,
+  tags: [],
+  metadata: {},
+  runAt: null,
+  expiresAt: null,
+  concurrency: null,
+  rateLimit: null,
+  retryOf: null,
+  scheduleId: null,
+  cancelRequestedAt: null,
   createdBy: { type: 'api_key', id: 'k' },
   version: 1,
   createdAt: '2026-01-01T00:00:00.000Z',
@@ -76,9 +90,9 @@ function event(type: string, at: number, of: { step?: string; payload?: Record<s
   };
   return { kind: 'event', event: made };
 }
-const output = (key: string, text: string): FollowItem => ({
+const output = (key: string, text: string, stream: TranscriptStream = 'stdout'): FollowItem => ({
   kind: 'output',
-  output: { stepId: `id-${key}`, stepKey: key, attempt: 1, offset: 0, text },
+  output: { stepId: `id-${key}`, stepKey: key, attempt: 1, stream, offset: 0, text },
 });
 
 function show(items: FollowItem[], columns = 80): string[] {
@@ -212,5 +226,28 @@ describe('FollowView', () => {
     const erased = event('step.completed', 1, { step: 'count' });
     if (erased.kind === 'event') erased.event.payload = null;
     expect(show([event('step.started', 0, { step: 'count' }), erased]).join('\n')).toContain('✓ Count the files');
+  });
+
+  it('tells the streams apart, with colours and without, and never puts their lines into each other', () => {
+    const items = [
+      event('step.started', 0, { step: 'count' }),
+      output('count', 'half a '),
+      output('count', 'oops\nand ', 'stderr'),
+      output('count', 'line\n'),
+      output('count', 'more', 'stderr'),
+      output('count', '\n[... 5 bytes left out ...]\n', 'runner'),
+      event('step.completed', 1, { step: 'count', payload: { durationMs: 1, outputs: {} } }),
+    ];
+    const lines = show(items).filter((line) => /[│┃]/.test(line));
+    expect(lines).toEqual([
+      '    ┃ oops',
+      '    │ half a line',
+      '    │',
+      '    │ [... 5 bytes left out ...]',
+      '    ┃ and more',
+    ]);
+    const colored = new FollowView(job, pc.createColors(true), 80);
+    const text = items.flatMap((item) => colored.apply(item)).join('\n');
+    expect(text).toContain(`${pc.createColors(true).red('    ┃')} `);
   });
 });

@@ -1,4 +1,4 @@
-import type { FollowItem, JobEvent, OutputChunk, RunnerJob } from '#client';
+import type { FollowItem, JobEvent, OutputChunk, RunnerJob, TranscriptStream } from '#client';
 import {
   alignRight,
   cleanLine,
@@ -24,6 +24,9 @@ import {
 
 const INDENT = '  ';
 const UNDER_STEP = '    ';
+const STDOUT_BAR = `${UNDER_STEP}│`;
+/** Told apart without colours, too. */
+const STDERR_BAR = `${UNDER_STEP}┃`;
 
 /**
  * Turns what happens in a job into lines for a person. Pure: the same items give the same lines; who calls it prints them.
@@ -110,7 +113,7 @@ export class FollowView {
         Object.assign(step, {
           startedAt: Date.parse(event.timestamp),
           details: [],
-          partialLine: '',
+          partialLines: new Map(),
           outputSeen: false,
         });
         return [];
@@ -169,26 +172,27 @@ export class FollowView {
   private output(chunk: OutputChunk): string[] {
     const step = this.steps.get(chunk.stepId);
     if (step === undefined) return [];
-    const lines = (step.partialLine + chunk.text).split('\n');
-    step.partialLine = lines.pop() ?? '';
-    return this.outputLines(step, lines);
+    const { stream } = chunk;
+    const lines = ((step.partialLines.get(stream) ?? '') + chunk.text).split('\n');
+    step.partialLines.set(stream, lines.pop() ?? '');
+    return this.outputLines(step, stream, lines);
   }
 
-  private outputLines(step: FollowedStep, lines: string[]): string[] {
+  private outputLines(step: FollowedStep, stream: TranscriptStream, lines: string[]): string[] {
     if (lines.length === 0) return [];
-    const { dim, cyan } = this.colors;
+    const { dim, cyan, red } = this.colors;
     const heading = step.outputSeen ? [] : this.marked(cyan('◦'), step.name, String);
     step.outputSeen = true;
-    const bar = `${UNDER_STEP}│ `;
-    const broken = lines.flatMap((line) => wrap(cleanLine(line), this.breakAt - bar.length));
-    return [...heading, ...broken.map((line) => dim(`${bar}${line}`.trimEnd()))];
+    const bar = stream === 'stderr' ? red(STDERR_BAR) : dim(STDOUT_BAR);
+    const broken = lines.flatMap((line) => wrap(cleanLine(line), this.breakAt - widthOf(STDOUT_BAR) - 1));
+    return [...heading, ...broken.map((line) => (line.trim() === '' ? bar : `${bar} ${dim(line)}`.trimEnd()))];
   }
 
   /** The rest of an output that does not end with a line feed. */
   private flush(step: FollowedStep): string[] {
-    const rest = step.partialLine;
-    step.partialLine = '';
-    return rest === '' ? [] : this.outputLines(step, [rest]);
+    const rest = [...step.partialLines].filter(([, line]) => line !== '');
+    step.partialLines.clear();
+    return rest.flatMap(([stream, line]) => this.outputLines(step, stream, [line]));
   }
 
   private endStep(step: FollowedStep, mark: string, name: string, duration: string, details: string[]): string[] {

@@ -1,4 +1,4 @@
-import type { JobEvent, JobStep, RunnerJob } from '#client';
+import type { JobEvent, JobStep, RunnerJob, TranscriptStream } from '#client';
 import { cleanLine, formatBytes, formatDuration } from '../terminal/format.js';
 
 /** One step as a person follows it: what is known of it so far. */
@@ -9,8 +9,8 @@ export interface FollowedStep {
   startedAt: number | null;
   /** What is written below the step when it has ended: conditions, artifacts. */
   details: string[];
-  /** The start of a line whose end has not arrived. */
-  partialLine: string;
+  /** The start of a line whose end has not arrived, of each stream. */
+  partialLines: Map<TranscriptStream, string>;
   outputSeen: boolean;
 }
 
@@ -21,7 +21,7 @@ export function followedSteps(job: RunnerJob): Map<string, FollowedStep> {
     name: cleanLine(step.name),
     startedAt: null,
     details: [],
-    partialLine: '',
+    partialLines: new Map(),
     outputSeen: false,
   });
   return new Map(job.steps.map((step) => [step.id, followed(step)]));

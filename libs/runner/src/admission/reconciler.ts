@@ -4,7 +4,10 @@ import { messageOf } from '#kernel';
 import { Database } from '#database';
 import { QueueProducer } from '#queue';
 import type { Workdirs } from '../engine/workdirs.js';
+import { sweepSecrets } from '../secrets/job-secrets.js';
 import { Admission } from './admission.js';
+import { DUE_COLUMNS, dueOf, IS_READY, type DueColumns } from './read-ready.js';
+import type { WorkerRegistry } from './worker-registry.js';
 
 export interface ReconcilerOptions {
   /** Pause between two looks. */
@@ -19,29 +22,35 @@ export interface ReconcilerOptions {
 interface Stray {
   id: string;
   workspace_id: string;
-  priority: number;
+  /** Among the strays of its workspace. */
+  rank: number;
   offers: number;
-  reason: 'pending' | 'offered' | 'expired';
+  reason: 'offered' | 'expired' | 'cancelling';
 }
 
+type LookRow = DueColumns & { ready: boolean } & Partial<Stray>;
+
 const LOOK_SIZE = 500;
+const SWEEP_SECRETS_EVERY_MS = 3_600_000;
 
 /**
- * Finds what fell between the chairs and offers it again: jobs that were committed but never admitted, offers that the queue lost, jobs
- * whose worker died or was cut off. Every worker process runs one; offering twice is harmless, because only one claim succeeds.
- * An idle look is one statement.
+ * Finds what fell between the chairs: jobs that were committed but never admitted, offers that the queue lost, jobs whose worker died or was
+ * cut off, requests for cancellation that nobody heard, times that nobody waited for. Every worker process runs one; offering twice is
+ * harmless, because only one claim succeeds. An idle look is one statement.
  */
 @Injectable()
 export class Reconciler {
   private readonly logger = new Logger(Reconciler.name);
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
+  private nextSweepAt = 0;
 
   constructor(
     private readonly database: Database,
     private readonly queue: QueueProducer,
     private readonly admission: Admission,
     private readonly workdirs: Workdirs,
+    private readonly registry: WorkerRegistry,
     private readonly options: ReconcilerOptions,
   ) {}
 
@@ -63,10 +72,17 @@ export class Reconciler {
   private async lookQuietly(): Promise<void> {
     try {
       await this.look();
+      await this.sweepSecrets();
       await this.beat();
     } catch (error) {
       this.logger.warn(`could not look for lost jobs: ${messageOf(error)}`);
     }
+  }
+
+  private async sweepSecrets(): Promise<void> {
+    if (Date.now() < this.nextSweepAt) return;
+    this.nextSweepAt = Date.now() + SWEEP_SECRETS_EVERY_MS;
+    await sweepSecrets(this.database);
   }
 
   private async beat(): Promise<void> {
@@ -84,14 +100,20 @@ export class Reconciler {
 
   /** One look. @returns how many jobs were offered again */
   async look(): Promise<number> {
-    const strays = await this.database.query<Stray>({
-      name: 'stray-jobs',
-      text: STRAYS,
+    await this.registry.keep();
+    const rows = await this.database.query<LookRow>({
+      name: 'look-for-strays',
+      text: LOOK,
       values: [this.options.offerPatienceMs, LOOK_SIZE],
     });
-    if (strays.some((stray) => stray.reason === 'pending')) await this.admission.admitPending();
-    const lost = await this.lostOffers(strays.filter((stray) => stray.reason === 'offered'));
-    return this.offerAgain([...lost, ...strays.filter((stray) => stray.reason === 'expired')]);
+    const [first] = rows;
+    if (first !== undefined) this.admission.expect(dueOf(first));
+    if (first?.ready === true) await this.admission.admitPending();
+    const strays = rows.filter(isStray);
+    const because = (reason: Stray['reason']): Stray[] => strays.filter((stray) => stray.reason === reason);
+    this.admission.end(because('cancelling').map(({ id }) => id));
+    const lost = await this.lostOffers(because('offered'));
+    return this.offerAgain([...lost, ...because('expired')]);
   }
 
   /** Of the jobs on offer, those whose message is not on the queue any more. The others are left in peace for a while. */
@@ -121,7 +143,7 @@ export class Reconciler {
       offers.map((stray) => ({
         id: messageId({ ...stray, offers: stray.offers + 1 }),
         payload: { jobId: stray.id, workspaceId: stray.workspace_id },
-        priority: stray.priority,
+        priority: stray.rank,
       })),
     );
     return offers.length;
@@ -132,16 +154,33 @@ function messageId(stray: Pick<Stray, 'id' | 'offers'>): string {
   return `${stray.id}_${stray.offers}`;
 }
 
-const STRAYS = `
-SELECT id, workspace_id, priority, offers,
-  CASE WHEN status = 'PENDING' THEN 'pending' WHEN lease_owner IS NULL THEN 'offered' ELSE 'expired' END AS reason
-FROM runner_jobs
-WHERE status IN ('PENDING', 'QUEUED', 'RUNNING') AND (
-  (status = 'PENDING' AND created_at < now() - interval '1 second')
-  OR (status <> 'PENDING' AND lease_owner IS NULL AND coalesce(offered_at, created_at) < now() - $1 * interval '1 millisecond')
-  OR (status <> 'PENDING' AND lease_owner IS NOT NULL AND lease_expires_at < now()))
-ORDER BY priority, id
-LIMIT $2`;
+function isStray(row: LookRow): row is LookRow & Stray {
+  return row.id !== null;
+}
+
+/**
+ * Jobs that wait for admission are not among the strays, however many there are: whether any of them is ready is one probe. What is on offer
+ * or held is as much as workers can carry.
+ */
+const LOOK = `
+WITH stray AS (
+  (SELECT id, workspace_id, priority, offers, CASE WHEN lease_owner IS NULL THEN 'offered' ELSE 'expired' END AS reason
+   FROM runner_jobs
+   WHERE status IN ('QUEUED', 'RUNNING') AND parked_at IS NULL AND (
+     (lease_owner IS NULL AND coalesce(offered_at, created_at) < now() - $1 * interval '1 millisecond')
+     OR (lease_owner IS NOT NULL AND lease_expires_at < now()))
+   LIMIT $2)
+  UNION ALL
+  (SELECT id, workspace_id, priority, offers, 'cancelling'
+   FROM runner_jobs
+   WHERE cancel_requested_at < now() - interval '1 second' AND cancel_requested_at IS NOT NULL AND status IN ('PENDING', 'QUEUED', 'RUNNING')
+     AND (lease_owner IS NULL OR lease_expires_at < now())
+   ORDER BY cancel_requested_at LIMIT $2)
+)
+SELECT due.*, stray.id, stray.workspace_id, stray.offers, stray.reason,
+  (row_number() OVER (PARTITION BY stray.workspace_id ORDER BY stray.priority, stray.id) - 1)::int AS rank
+FROM (SELECT EXISTS (SELECT FROM runner_jobs WHERE ${IS_READY}) AS ready, ${DUE_COLUMNS}) AS due
+LEFT JOIN stray ON true`;
 
 /**
  * The count of offers guards against two reconcilers; raising it also gives the new message an id that the queue does not know.

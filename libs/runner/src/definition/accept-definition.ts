@@ -1,8 +1,9 @@
-import { assertNever } from '#kernel';
-import type { JobDefinition, StepDefinition } from './definition.js';
-import { COMMAND_LIMITS, TIMEOUT_SECONDS } from './definition-limits.js';
+import { canonicalTime } from '#kernel';
+import { acceptStep } from './accept-step.js';
+import type { ConcurrencyRule, JobDefinition, RateLimitRule } from './definition.js';
+import { CONCURRENCY_LIMIT } from './definition-limits.js';
 import type { SubmitJobDto } from './job-definition.dto.js';
-import type { StepDefinitionDto } from './step-definition.dto.js';
+import type { ConcurrencyDto, RateLimitDto } from './job-rules.dto.js';
 
 /** The accepted shape of a definition that passed every check, defaults filled in. */
 export function acceptDefinition(job: SubmitJobDto): JobDefinition {
@@ -11,69 +12,30 @@ export function acceptDefinition(job: SubmitJobDto): JobDefinition {
     kind: job.kind ?? 'PIPELINE',
     priority: job.priority ?? 5,
     env: { ...job.env },
+    projectId: job.projectId?.toLowerCase() ?? null,
+    tags: [...new Set(job.tags)].sort(),
+    metadata: { ...job.metadata },
+    timeoutSeconds: job.timeoutSeconds ?? null,
+    runAt: acceptTime(job.runAt),
+    expiresAt: acceptTime(job.expiresAt),
+    concurrency: acceptConcurrency(job.concurrency),
+    rateLimit: acceptRateLimit(job.rateLimit),
+    checkpoints: job.checkpoints ?? true,
     steps: job.steps.map(acceptStep),
   };
 }
 
-function acceptStep(step: StepDefinitionDto): StepDefinition {
-  const shared = {
-    key: step.key,
-    name: step.name ?? step.key,
-    phase: step.phase ?? 'EXECUTION',
-    when: step.when ?? null,
-    continueOnError: step.continueOnError ?? false,
-    timeoutSeconds: step.timeoutSeconds ?? TIMEOUT_SECONDS.default,
-  };
-  switch (step.type) {
-    case 'COMMAND':
-      return {
-        ...shared,
-        type: step.type,
-        env: { ...step.env },
-        limits: acceptLimits(step),
-        action: acceptAction(step),
-      };
-    case 'GATE':
-      return { ...shared, type: step.type, condition: checked(step.condition) };
-    case 'ARTIFACT':
-      return {
-        ...shared,
-        type: step.type,
-        paths: [...checked(step.paths)],
-        artifactKind: step.artifactKind ?? 'file',
-        logicalKey: step.logicalKey ?? null,
-        ifNoFiles: step.ifNoFiles ?? 'fail',
-      };
-    case 'AI_ACTION':
-      throw new Error('an AI_ACTION step passed the checks');
-    default:
-      return assertNever(step.type);
-  }
+function acceptTime(time: string | null | undefined): string | null {
+  return typeof time === 'string' ? canonicalTime(time) : null;
 }
 
-function acceptAction(
-  step: StepDefinitionDto,
-): { run: string } | { uses: string; with: NonNullable<StepDefinitionDto['with']> } {
-  const { run, uses } = step;
-  return typeof run === 'string' ? { run } : { uses: checked(uses), with: { ...step.with } };
+function acceptConcurrency(rule: ConcurrencyDto | null | undefined): ConcurrencyRule | null {
+  if (rule === null || rule === undefined) return null;
+  const { key, limit, onConflict } = rule;
+  return { key, limit: limit ?? CONCURRENCY_LIMIT.default, onConflict: onConflict ?? 'queue' };
 }
 
-function acceptLimits({ limits }: StepDefinitionDto): {
-  memoryMb: number;
-  processes: number;
-  fileSizeMb: number;
-  outputKb: number;
-} {
-  return {
-    memoryMb: limits?.memoryMb ?? COMMAND_LIMITS.memoryMb.default,
-    processes: limits?.processes ?? COMMAND_LIMITS.processes.default,
-    fileSizeMb: limits?.fileSizeMb ?? COMMAND_LIMITS.fileSizeMb.default,
-    outputKb: limits?.outputKb ?? COMMAND_LIMITS.outputKb.default,
-  };
-}
-
-/** A field that the checks made sure of. */
-function checked<T>(value: T | null | undefined): T {
-  if (value === undefined || value === null) throw new Error('a required field passed the checks without a value');
-  return value;
+function acceptRateLimit(rule: RateLimitDto | null | undefined): RateLimitRule | null {
+  if (rule === null || rule === undefined) return null;
+  return { key: rule.key, limit: rule.limit, periodSeconds: rule.periodSeconds };
 }

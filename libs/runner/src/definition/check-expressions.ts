@@ -2,6 +2,7 @@ import type { FieldError, Json } from '#kernel';
 import { scriptExpressions } from '../expressions/bind-script.js';
 import { checkExpression, type ExpressionScope } from '../expressions/check-expression.js';
 import { templateExpressions } from '../expressions/interpolate.js';
+import type { ApprovalSubjectDto } from './approval.dto.js';
 import { PHASES } from './definition.js';
 import { DEFINITION_LIMITS as MAX } from './definition-limits.js';
 import type { SubmitJobDto } from './job-definition.dto.js';
@@ -14,7 +15,10 @@ type Order = ReadonlyMap<string, number>;
 export function checkExpressions(job: SubmitJobDto): FieldError[] {
   const steps = Array.isArray(job.steps) ? job.steps.slice(0, MAX.steps) : [];
   const order = runOrder(steps);
-  const errors = new TextChecker(order, -1).env(job.env, 'env').errors;
+  const checker = new TextChecker(order, -1).env(job.env, 'env');
+  checker.template(job.concurrency?.key, 'concurrency.key');
+  checker.template(job.rateLimit?.key, 'rateLimit.key');
+  const errors = checker.errors;
   return steps.reduce((all, step, index) => {
     if (all.length >= MAX.reportedErrors) return all;
     return all.concat(checkStep(step, `steps[${index}]`, order));
@@ -40,6 +44,7 @@ function checkStep(step: StepDefinitionDto, path: string, order: Order): FieldEr
   checker.json(step.with, `${path}.with`);
   checker.json(step.paths, `${path}.paths`);
   checker.json(step.logicalKey, `${path}.logicalKey`);
+  checker.subject(step.approval?.subject, `${path}.approval.subject`);
   if (checker.count > MAX.expressionsPerStep) {
     checker.errors.push(fieldError(path, 'maxExpressions', `must have at most ${MAX.expressionsPerStep} expressions`));
   }
@@ -74,6 +79,19 @@ class TextChecker {
     else if (typeof value === 'object' && value !== null) {
       for (const [key, member] of Object.entries(value)) this.json(member, memberPath(path, key));
     }
+  }
+
+  subject(subject: ApprovalSubjectDto | null | undefined, path: string): void {
+    if (typeof subject !== 'object' || subject === null) return;
+    this.template(subject.summary, `${path}.summary`);
+    this.list(subject.paths, (glob, index) => this.template(glob, `${path}.paths[${index}]`));
+    this.list(subject.artifacts, (artifact, index) =>
+      this.template(artifact?.logicalKey, `${path}.artifacts[${index}].logicalKey`),
+    );
+  }
+
+  private list<Item>(items: Item[] | null | undefined, check: (item: Item, index: number) => void): void {
+    if (Array.isArray(items)) items.slice(0, MAX.paths).forEach(check);
   }
 
   template(text: unknown, path: string): void {

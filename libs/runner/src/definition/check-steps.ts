@@ -1,22 +1,30 @@
 import type { FieldError } from '#kernel';
 import { artifactPathProblem } from './artifact-path.js';
+import { checkGate } from './check-gate.js';
 import type { StepType } from './definition.js';
 import { DEFINITION_LIMITS as MAX, ENV_NAME_PATTERN } from './definition-limits.js';
 import { fieldError, memberPath } from './plain-json.js';
 import type { SubmitJobDto } from './job-definition.dto.js';
 import type { StepDefinitionDto } from './step-definition.dto.js';
 
-type OwnedField =
-  'env' | 'run' | 'uses' | 'with' | 'limits' | 'condition' | 'paths' | 'artifactKind' | 'logicalKey' | 'ifNoFiles';
+type OwnedField = Exclude<
+  keyof StepDefinitionDto,
+  'key' | 'name' | 'phase' | 'type' | 'when' | 'continueOnError' | 'timeoutSeconds'
+>;
 
 /** The type that each optional field belongs to. */
 const OWNER: Record<OwnedField, StepType> = {
   env: 'COMMAND',
+  secrets: 'COMMAND',
   run: 'COMMAND',
   uses: 'COMMAND',
   with: 'COMMAND',
   limits: 'COMMAND',
+  network: 'COMMAND',
+  retry: 'COMMAND',
+  onInterrupt: 'COMMAND',
   condition: 'GATE',
+  approval: 'GATE',
   paths: 'ARTIFACT',
   artifactKind: 'ARTIFACT',
   logicalKey: 'ARTIFACT',
@@ -29,7 +37,8 @@ export function checkSteps(job: SubmitJobDto, actions: ReadonlySet<string> | und
   const errors = checkEnv(job.env, 'env');
   if (!Array.isArray(job.steps)) return errors;
   const firstAt = new Map<string, number>();
-  job.steps.slice(0, MAX.steps).forEach((step, index) => {
+  const steps = job.steps.slice(0, MAX.steps);
+  steps.forEach((step, index) => {
     const path = `steps[${index}]`;
     const earlier = firstAt.get(step.key);
     if (earlier !== undefined)
@@ -37,12 +46,17 @@ export function checkSteps(job: SubmitJobDto, actions: ReadonlySet<string> | und
         fieldError(`${path}.key`, 'unique', `must be unique; steps[${earlier}] has the key "${step.key}" too`),
       );
     else if (typeof step.key === 'string') firstAt.set(step.key, index);
-    errors.push(...checkStep(step, path, actions));
+    errors.push(...checkStep(step, path, actions, steps));
   });
   return errors;
 }
 
-function checkStep(step: StepDefinitionDto, path: string, actions: ReadonlySet<string> | undefined): FieldError[] {
+function checkStep(
+  step: StepDefinitionDto,
+  path: string,
+  actions: ReadonlySet<string> | undefined,
+  steps: StepDefinitionDto[],
+): FieldError[] {
   const errors = [...checkEnv(step.env, `${path}.env`), ...checkPaths(step.paths, path)];
   if (step.type === 'AI_ACTION') {
     const message = 'AI_ACTION steps need an agent, and this installation has none yet; use COMMAND, GATE or ARTIFACT';
@@ -53,9 +67,8 @@ function checkStep(step: StepDefinitionDto, path: string, actions: ReadonlySet<s
     if (isGiven(step[field]) && type !== step.type)
       errors.push(fieldError(`${path}.${field}`, 'stepType', `belongs to ${type} steps only`));
   }
-  if (step.type === 'COMMAND') errors.push(...checkCommand(step, path, actions));
-  if (step.type === 'GATE' && !isGiven(step.condition))
-    errors.push(fieldError(`${path}.condition`, 'required', 'is required in a GATE step'));
+  if (step.type === 'COMMAND') errors.push(...checkCommand(step, path, actions), ...checkRetry(step, path));
+  if (step.type === 'GATE') errors.push(...checkGate(step, path, steps));
   if (step.type === 'ARTIFACT' && !isGiven(step.paths))
     errors.push(fieldError(`${path}.paths`, 'required', 'is required in an ARTIFACT step'));
   return errors;
@@ -70,6 +83,22 @@ function checkCommand(step: StepDefinitionDto, path: string, actions: ReadonlySe
   if (typeof step.uses === 'string' && actions !== undefined && !actions.has(step.uses)) {
     const known = actions.size === 0 ? 'this installation has none' : `there are: ${[...actions].sort().join(', ')}`;
     errors.push(fieldError(`${path}.uses`, 'knownAction', `names an action that does not exist; ${known}`));
+  }
+  return errors;
+}
+
+function checkRetry(step: StepDefinitionDto, path: string): FieldError[] {
+  const on: unknown = step.retry?.on;
+  if (!Array.isArray(on)) return [];
+  const errors = on.slice(0, MAX.exitCodes + 2).flatMap((reason: unknown, index) => {
+    const isExitCode = Number.isInteger(reason) && Number(reason) >= 1 && Number(reason) <= MAX.exitCodes;
+    if (isExitCode || reason === 'TIMEOUT' || reason === 'INTERRUPTED') return [];
+    const message = `must be an exit code from 1 to ${MAX.exitCodes}, TIMEOUT or INTERRUPTED`;
+    return [fieldError(`${path}.retry.on[${index}]`, 'retryReason', message)];
+  });
+  if (step.onInterrupt === 'fail' && on.includes('INTERRUPTED')) {
+    const message = 'must not be fail where retry.on has INTERRUPTED: one says to fail, the other to try again';
+    errors.push(fieldError(`${path}.onInterrupt`, 'contradiction', message));
   }
   return errors;
 }

@@ -63,6 +63,9 @@ describe('whatever the input', () => {
       'condition',
       'paths',
       'logicalKey',
+      ...['projectId', 'tags', 'metadata', 'timeoutSeconds', 'runAt', 'expiresAt', 'concurrency', 'rateLimit'],
+      ...['checkpoints', 'network', 'retry', 'onInterrupt', 'approval', 'maxAttempts', 'on', 'scope', 'subject'],
+      ...['approverRoles', 'artifacts', 'command', 'summary', 'limit', 'periodSeconds', 'onConflict', 'factor'],
     ];
     const names = fc.constantFrom(...fields, 'constructor', '__proto__', 'toString', 'memoryMb');
     const strings = fc.oneof(
@@ -75,17 +78,22 @@ describe('whatever the input', () => {
       fc.dictionary(names, fc.oneof(strings, fc.integer(), fc.constant(null))),
       fc.array(strings),
     );
-    const where = fc.constantFrom('job', 'step', 'limits', 'env');
+    const nests = ['limits', 'retry', 'approval', 'subject', 'concurrency', 'rateLimit', 'metadata'] as const;
+    const where = fc.constantFrom('job', 'step', 'env', ...nests);
     fc.assert(
       fc.property(where, fc.nat(3), names, values, (place, index, name, value) => {
         const job = structuredClone(EXAMPLE_JOB) as { env: object; steps: Record<string, unknown>[] };
         const step = job.steps[index];
-        const target = {
-          job,
-          step,
-          limits: (step !== undefined && index === 0 && (step['limits'] = {})) || {},
-          env: job.env,
-        }[place];
+        const subject = {};
+        const nested: Record<(typeof nests)[number], Record<string, unknown>> = {
+          ...{ limits: {}, retry: { maxAttempts: 2 }, approval: { scope: 'repo.push', subject }, subject },
+          ...{ concurrency: { key: 'k' }, rateLimit: { key: 'k', limit: 1, periodSeconds: 1 }, metadata: {} },
+        };
+        const { limits, retry, approval, concurrency, rateLimit, metadata } = nested;
+        if (index === 0) Object.assign(job, { concurrency, rateLimit, metadata });
+        if (step?.['type'] === 'COMMAND') Object.assign(step, { limits, retry });
+        if (step?.['type'] === 'GATE') Object.assign(step, { approval });
+        const target = { job, step, env: job.env, ...nested }[place];
         Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
         outcome(job);
       }),

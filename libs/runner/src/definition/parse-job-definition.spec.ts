@@ -29,6 +29,15 @@ describe('an accepted definition', () => {
       kind: 'PIPELINE',
       priority: 5,
       env: {},
+      projectId: null,
+      tags: [],
+      metadata: {},
+      timeoutSeconds: null,
+      runAt: null,
+      expiresAt: null,
+      concurrency: null,
+      rateLimit: null,
+      checkpoints: true,
       steps: [
         {
           key: 'a',
@@ -39,7 +48,10 @@ describe('an accepted definition', () => {
           continueOnError: false,
           timeoutSeconds: 3600,
           env: {},
-          limits: { memoryMb: 2048, processes: 256, fileSizeMb: 1024, outputKb: 1024 },
+          limits: { memoryMb: 2048, processes: 256, fileSizeMb: 1024, diskMb: 4096, outputKb: 1024 },
+          network: 'none',
+          retry: null,
+          onInterrupt: 'retry',
           action: { run: 'true' },
         },
         {
@@ -51,6 +63,7 @@ describe('an accepted definition', () => {
           continueOnError: false,
           timeoutSeconds: 3600,
           condition: 'true',
+          approval: null,
         },
         {
           key: 'r',
@@ -194,7 +207,7 @@ describe('a refused definition', () => {
     [withSteps({ key: 'a', type: 'COMMAND' }), 'steps[0] needs run (a script) or uses (a built-in action)'],
     [withSteps({ ...command, uses: 'x' }), 'steps[0] must have either run or uses, not both'],
     [withSteps({ ...command, with: {} }), 'steps[0].with belongs beside uses only'],
-    [withSteps({ key: 'g', type: 'GATE' }), 'steps[0].condition is required in a GATE step'],
+    [withSteps({ key: 'g', type: 'GATE' }), 'steps[0] needs a condition or an approval'],
     [withSteps({ ...gate, condition: 3 }), 'steps[0].condition must be a string'],
     [
       withSteps({ ...gate, condition: '1 +' }),
@@ -265,7 +278,7 @@ describe('a refused definition', () => {
         'extra unknownField',
         'env["1A"] envName',
         'steps[0].run stepType',
-        'steps[0].condition required',
+        'steps[0] conditionOrApproval',
         'steps[1].key unique',
         'steps[1].type isIn',
         'steps[1].foo unknownField',
@@ -342,7 +355,7 @@ describe('a refused definition', () => {
       'steps[0].run refers to step "a", which is the step itself',
     ]);
     expect(messages(withSteps({ ...command, env: { N: '${{ job.foo }}' } }))).toEqual([
-      'steps[0].env.N refers to job.foo, which does not exist; there are: id, name, kind, priority, workspaceId, failed',
+      'steps[0].env.N refers to job.foo, which does not exist; there are: id, name, kind, priority, workspaceId, projectId, tags, metadata, failed',
     ]);
   });
 

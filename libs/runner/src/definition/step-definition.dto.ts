@@ -1,72 +1,18 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsObject,
-  IsOptional,
-  IsString,
-  Length,
-  Matches,
-  Max,
-  Min,
-  ValidateNested,
-} from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsBoolean, IsIn, IsObject, IsOptional, Matches } from 'class-validator';
 import type { Json } from '#kernel';
+import { ApprovalDto } from './approval.dto.js';
 import { PHASES, STEP_TYPES, type Phase, type StepType } from './definition.js';
 import {
   ARTIFACT_KIND_PATTERN,
   COMMAND_LIMITS,
   DEFINITION_LIMITS as MAX,
+  SECRET_LIMITS,
   STEP_KEY_PATTERN,
   TIMEOUT_SECONDS,
 } from './definition-limits.js';
-
-/** A whole number with bounds and a default: its validation and its place in OpenAPI. Messages begin after the field's name. */
-export function BoundedInt(
-  bounds: { min: number; max: number; default: number },
-  description: string,
-): PropertyDecorator {
-  const options = { message: `must be a whole number from ${bounds.min} to ${bounds.max}` };
-  return (target, key) => {
-    for (const decorate of [
-      ApiPropertyOptional({
-        type: 'integer',
-        minimum: bounds.min,
-        maximum: bounds.max,
-        default: bounds.default,
-        description,
-      }),
-      IsOptional(),
-      IsInt(options),
-      Min(bounds.min, options),
-      Max(bounds.max, options),
-    ]) {
-      decorate(target, key);
-    }
-  };
-}
-
-/** Text of bounded length that is not blank. */
-export function BoundedText(min: number, max: number): PropertyDecorator {
-  return (target, key) => {
-    IsString({ message: 'must be a string' })(target, key);
-    Length(min, max, { message: `must have ${min} to ${max} characters` })(target, key);
-    Matches(/\S/, { message: 'must not be blank' })(target, key);
-  };
-}
-
-/** A name for people: one line, safe to print in a terminal. */
-export function DisplayName(): PropertyDecorator {
-  return (target, key) => {
-    BoundedText(1, MAX.nameLength)(target, key);
-    Matches(/^\P{Cc}*$/u, { message: 'must not hold line breaks or other control characters' })(target, key);
-  };
-}
+import { BoundedInt, BoundedText, DisplayName, Nested } from './field-rules.js';
+import { RetryDto } from './retry.dto.js';
 
 export class CommandLimitsDto {
   @BoundedInt(COMMAND_LIMITS.memoryMb, 'Memory of the whole process tree, in MiB')
@@ -77,6 +23,9 @@ export class CommandLimitsDto {
 
   @BoundedInt(COMMAND_LIMITS.fileSizeMb, 'Size of any one file that the command writes, in MiB')
   fileSizeMb?: number;
+
+  @BoundedInt(COMMAND_LIMITS.diskMb, 'The workdir and /tmp together, in MiB')
+  diskMb?: number;
 
   @BoundedInt(COMMAND_LIMITS.outputKb, 'Output that is kept, in KiB; of more, the head and the tail')
   outputKb?: number;
@@ -141,6 +90,16 @@ export class StepDefinitionDto {
   env?: Record<string, string>;
 
   @ApiPropertyOptional({
+    type: [String],
+    maxItems: SECRET_LIMITS.entries,
+    description: 'COMMAND only. Secrets of the submission that the command gets as variables of these names',
+  })
+  @IsOptional()
+  @IsArray({ message: 'must be a list of names' })
+  @ArrayMaxSize(SECRET_LIMITS.entries, { message: `must have at most ${SECRET_LIMITS.entries} entries` })
+  secrets?: string[];
+
+  @ApiPropertyOptional({
     minLength: 1,
     maxLength: MAX.runLength,
     description:
@@ -165,20 +124,40 @@ export class StepDefinitionDto {
   @IsObject({ message: 'must be an object' })
   with?: Record<string, Json>;
 
-  @ApiPropertyOptional({ type: () => CommandLimitsDto, description: 'COMMAND only' })
-  @IsOptional()
-  @IsObject({ message: 'must be an object' })
-  @ValidateNested()
-  @Type(() => CommandLimitsDto)
+  @Nested(() => CommandLimitsDto, 'COMMAND only')
   limits?: CommandLimitsDto;
 
   @ApiPropertyOptional({
+    enum: ['none', 'full'],
+    default: 'none',
+    description: 'COMMAND only. `full` only where the workspace allows it',
+  })
+  @IsOptional()
+  @IsIn(['none', 'full'], { message: 'must be one of none, full' })
+  network?: 'none' | 'full';
+
+  @Nested(() => RetryDto, 'COMMAND only. When another attempt follows one that failed; a number stands for maxAttempts')
+  retry?: RetryDto | null;
+
+  @ApiPropertyOptional({
+    enum: ['retry', 'fail'],
+    default: 'retry',
+    description: 'COMMAND only. What happens to the step when its worker dies in the middle of it',
+  })
+  @IsOptional()
+  @IsIn(['retry', 'fail'], { message: 'must be one of retry, fail' })
+  onInterrupt?: 'retry' | 'fail';
+
+  @ApiPropertyOptional({
     maxLength: MAX.expressionLength,
-    description: 'GATE only, required. CEL; the step fails unless it is true',
+    description: 'GATE only. CEL; the step fails unless it is true',
   })
   @IsOptional()
   @BoundedText(1, MAX.expressionLength)
   condition?: string;
+
+  @Nested(() => ApprovalDto, 'GATE only. The step waits until people have approved')
+  approval?: ApprovalDto | null;
 
   @ApiPropertyOptional({
     type: [String],

@@ -8,54 +8,87 @@ import { fieldError, memberPath } from './plain-json.js';
 
 /**
  * Checks names, types and bounds by the decorators of the DTOs. Only the frame of the definition goes through class-transformer:
- * the free objects (`env`, `with`) are left out and put back as they came, and names that every JavaScript object has (`constructor`,
+ * the free objects (`env`, `with`, `metadata`) are left out and put back as they came, and names that every JavaScript object has (`constructor`,
  * `toString`) are refused before it could assign them.
  */
 export function validateShape(definition: JsonObject): { job: SubmitJobDto; errors: FieldError[] } {
-  const errors: FieldError[] = [];
-  const strange = new Set<string>();
-  const job = plainToInstance(SubmitJobDto, frameOf(definition, strange, errors));
+  const framer = new Framer();
+  const { errors, strange } = framer;
+  const job = plainToInstance(SubmitJobDto, framer.level(definition, '', JOB));
   const found = validateSync(job, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
   collect(found, '', strange, errors);
   restoreFreeObjects(job, definition);
   return { job, errors };
 }
 
-function frameOf(definition: JsonObject, strange: Set<string>, errors: FieldError[]): JsonObject {
-  const frame = levelOf(definition, '', errors, 'steps');
-  if (isObject(frame['steps'])) frame['steps'] = 'an object';
-  if (!Array.isArray(frame['steps'])) return frame;
-  // One step more than allowed is enough for the rule to speak; the rest of a million is not worth checking.
-  frame['steps'] = frame['steps'].slice(0, DEFINITION_LIMITS.steps + 1).map((step, index) => {
-    const path = `steps[${index}]`;
-    if (!isObject(step)) {
-      strange.add(path);
-      errors.push(fieldError(path, 'isObject', 'must be an object'));
-      return {};
-    }
-    const level = levelOf(step, path, errors, 'limits');
-    if (isObject(level['limits'])) level['limits'] = levelOf(level['limits'], `${path}.limits`, errors);
-    else if (Array.isArray(level['limits'])) level['limits'] = 'a list';
-    for (const name of ['when', 'condition']) if (typeof level[name] === 'boolean') level[name] = String(level[name]);
-    return level;
-  });
-  return frame;
+/** The fields of one level that have fields of their own: an object's, or those of each object in a list of so many. */
+interface Frame {
+  [field: string]: { fields: Frame; listOf?: number };
 }
 
-/** A copy of one level without names from Object.prototype, and hollow but for the field to `keep`. */
-function levelOf(object: JsonObject, path: string, errors: FieldError[], keep?: string): JsonObject {
-  const level: JsonObject = {};
-  for (const [name, value] of Object.entries(object)) {
-    if (name in Object.prototype) errors.push(unknownField(memberPath(path, name)));
-    else level[name] = name === keep ? value : hollow(value);
+const STEP: Frame = {
+  limits: { fields: {} },
+  retry: { fields: {} },
+  approval: {
+    fields: { subject: { fields: { artifacts: { fields: {}, listOf: DEFINITION_LIMITS.subjectArtifacts } } } },
+  },
+};
+const JOB: Frame = {
+  concurrency: { fields: {} },
+  rateLimit: { fields: {} },
+  steps: { fields: STEP, listOf: DEFINITION_LIMITS.steps },
+};
+
+/** Copies the levels that have known fields, and of everything else only what kind of value it is. */
+class Framer {
+  readonly errors: FieldError[] = [];
+  /** Where something stands that is no object. */
+  readonly strange = new Set<string>();
+
+  /** A copy of one level without names from Object.prototype, and hollow but for the fields of its frame. */
+  level(object: JsonObject, path: string, frame: Frame): JsonObject {
+    const level: JsonObject = {};
+    for (const [name, value] of Object.entries(object)) {
+      const at = memberPath(path, name);
+      if (name in Object.prototype) this.errors.push(unknownField(at));
+      else level[name] = Object.hasOwn(frame, name) ? this.member(name, value, at, frame) : hollow(value);
+    }
+    return frame === STEP ? readable(level) : level;
   }
-  return level;
+
+  private member(name: string, value: Json, path: string, frame: Frame): Json {
+    const { fields, listOf } = frame[name] ?? { fields: {} };
+    if (listOf !== undefined) return this.list(value, path, fields, listOf);
+    if (name === 'retry' && typeof value === 'number') return { maxAttempts: value };
+    if (Array.isArray(value)) return 'a list';
+    return isObject(value) ? this.level(value, path, fields) : value;
+  }
+
+  private list(value: Json, path: string, fields: Frame, max: number): Json {
+    if (!Array.isArray(value)) return isObject(value) ? 'an object' : value;
+    // One more than allowed is enough for the rule to speak; the rest of a million is not worth checking.
+    return value.slice(0, max + 1).map((item, index) => {
+      const at = `${path}[${index}]`;
+      if (isObject(item)) return this.level(item, at, fields);
+      this.strange.add(at);
+      this.errors.push(fieldError(at, 'isObject', 'must be an object'));
+      return {};
+    });
+  }
 }
+
+/** YAML reads `when: true` as a boolean; it is an expression all the same. */
+function readable(step: JsonObject): JsonObject {
+  for (const name of ['when', 'condition']) if (typeof step[name] === 'boolean') step[name] = String(step[name]);
+  return step;
+}
+
+/** More than any list of scalars may have, so that its rule speaks. */
+const MAX_SCALARS = 300;
 
 /** Objects emptied and lists cut down to their scalars: class-transformer walks what it gets and trips over `constructor` keys. */
 function hollow(value: Json): Json {
-  if (Array.isArray(value))
-    return value.slice(0, DEFINITION_LIMITS.paths + 1).map((item) => (typeof item === 'object' ? {} : item));
+  if (Array.isArray(value)) return value.slice(0, MAX_SCALARS).map((item) => (typeof item === 'object' ? {} : item));
   return isObject(value) ? {} : value;
 }
 
@@ -70,7 +103,7 @@ function restoreFreeObjects(job: SubmitJobDto, definition: JsonObject): void {
 }
 
 function restore(target: object, source: JsonObject): void {
-  for (const name of ['env', 'with']) {
+  for (const name of ['env', 'with', 'metadata']) {
     const value = source[name];
     if (isObject(value)) Object.assign(target, { [name]: value });
   }

@@ -4,9 +4,12 @@ import type { ExpressionContext } from '../expressions/expression-context.js';
 import type { JobState, StepState } from '../state/job-state.js';
 import { isTerminalStep } from '../state/step.machine.js';
 
+/** What a step of an earlier release does not say of itself. */
+const DEFAULTS = { retry: null, onInterrupt: 'retry', network: 'none', approval: null };
+
 /** What the job's definition says of this step. */
 export function definitionOf(step: StepState): StepDefinition {
-  return step.config as object as StepDefinition;
+  return { ...DEFAULTS, ...step.config } as object as StepDefinition;
 }
 
 export function stepsOf(state: JobState, phase: Phase): StepState[] {
@@ -23,19 +26,41 @@ export function isPhaseOver(state: JobState, phase: Phase): boolean {
   return stepsOf(state, phase).every((step) => isTerminalStep(step.status));
 }
 
+/** Why a running job must not go on with its work, so that only CLEANUP is left to run. */
+export type CutShort = 'CANCELLED' | 'TIMEOUT';
+
+/** When the time of a running job is over; null for none. RFC 3339. */
+export function deadlineOf(state: JobState): string | null {
+  const seconds = state.definition['timeoutSeconds'];
+  if (typeof seconds !== 'number' || state.startedAt === null) return null;
+  return new Date(Date.parse(state.startedAt) + seconds * 1_000).toISOString();
+}
+
+/** @param now RFC 3339 */
+export function cutShort(state: JobState, now: string): CutShort | null {
+  if (state.cancelRequestedAt !== null) return 'CANCELLED';
+  const deadline = deadlineOf(state);
+  return deadline !== null && now >= deadline ? 'TIMEOUT' : null;
+}
+
+/** The step at which the job's time was over: it was ended, or it is the first that did not run any more. */
+export function stepOfTimeout(state: JobState): StepState | null {
+  return state.steps.find((step) => step.errorCode === 'JOB_TIMEOUT' || step.skipReason === 'TIMEOUT') ?? null;
+}
+
+/** True for a job that was to be started by a time that has passed. @param now RFC 3339 */
+export function isExpired(state: JobState, now: string): boolean {
+  return state.startedAt === null && state.expiresAt !== null && now >= state.expiresAt;
+}
+
 /** What expressions may see of the job while it runs. */
 export function expressionContext(state: JobState): ExpressionContext {
   const steps = state.steps.map((step) => [step.key, stepView(step)] as const);
+  const { id, name, kind, priority, workspaceId, projectId, tags, metadata } = state;
+  const failed = firstFailure(state) !== null;
   return {
     steps: Object.fromEntries(steps),
-    job: {
-      id: state.id,
-      name: state.name,
-      kind: state.kind,
-      priority: state.priority,
-      workspaceId: state.workspaceId,
-      failed: firstFailure(state) !== null,
-    },
+    job: { id, name, kind, priority, workspaceId, projectId, tags, metadata, failed },
   };
 }
 

@@ -1,14 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError, messageOf, systemClock, type Clock } from '#kernel';
-import { QueueProducer } from '#queue';
 import type { Phase } from '../definition/definition.js';
-import { JobStore } from '../store/job.store.js';
+import { JobStore, type Claimed } from '../store/job.store.js';
 import { isTerminalStep } from '../state/step.machine.js';
-import { firstFailure, isPhaseOver, resultOf, stepsOf } from './decide.js';
+import { deadlineOf, firstFailure, isPhaseOver, stepsOf } from './decide.js';
+import type { Delivery } from './delivery.js';
 import { HeldJob } from './held-job.js';
+import type { JobEnding } from './job-ending.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { StepRunner, type StepEnd } from './step-runner.js';
-import type { Workdirs } from './workdirs.js';
 
 export interface JobRunnerOptions {
   workerId: string;
@@ -17,7 +17,7 @@ export interface JobRunnerOptions {
 }
 
 /** How a wake-up ended; for logs and tests. */
-export type WakeEnd = 'not claimed' | 'finished' | 'handed over' | 'interrupted' | 'lost';
+export type WakeEnd = 'not claimed' | 'finished' | 'handed over' | 'parked' | 'interrupted' | 'lost';
 
 /**
  * Answers a wake-up: claims the job, runs a phase, and hands the job over for the next one, until no phase is left. Each wake-up starts from
@@ -35,8 +35,8 @@ export class JobRunner {
     private readonly store: JobStore,
     private readonly steps: StepRunner,
     private readonly leases: LeaseKeeper,
-    private readonly queue: QueueProducer,
-    private readonly workdirs: Workdirs,
+    private readonly delivery: Delivery,
+    private readonly ending: JobEnding,
     private readonly options: JobRunnerOptions,
   ) {}
 
@@ -46,6 +46,13 @@ export class JobRunner {
     this.running.add(run);
     void run.finally(() => this.running.delete(run)).catch(() => undefined);
     return run;
+  }
+
+  /** The job is to be cancelled, as its ledger says: at once where it runs here, and where nobody runs it. */
+  async cancel(jobId: string): Promise<void> {
+    const held = this.leases.find(jobId);
+    if (held !== undefined) held.cancel();
+    else if (!this.draining) await this.wake(jobId);
   }
 
   /**
@@ -65,61 +72,80 @@ export class JobRunner {
   private async claimAndRun(jobId: string): Promise<WakeEnd> {
     const claimedAt = performance.now();
     const claimed = await this.store.claim(jobId);
-    if (claimed === null) return 'not claimed';
+    return claimed === null ? 'not claimed' : this.runClaimed(claimed, claimedAt);
+  }
+
+  private async runClaimed(claimed: Claimed, claimedAt: number): Promise<WakeEnd> {
     const job = new HeldJob(this.store, this.clock, { type: 'worker', id: this.options.workerId }, claimed);
     this.leases.hold(job, claimedAt);
+    this.delivery.claimed();
     try {
       return await this.runPhases(job);
     } catch (error) {
       this.logger.error(
-        `job ${jobId} cannot go on: ${messageOf(error)}`,
+        `job ${job.id} cannot go on: ${messageOf(error)}`,
         error instanceof Error ? error.stack : undefined,
       );
       return await this.giveUp(job);
     } finally {
+      job.rest();
       this.leases.letGo(job);
+      this.delivery.ended(job.state);
     }
   }
 
   private async runPhases(job: HeldJob): Promise<WakeEnd> {
+    if (this.ending.endsUnstarted(job)) return this.end(job);
     const startedAt = performance.now();
+    const begun = new Set<Phase>();
     if (job.state.status === 'QUEUED') job.record('job.started', { workerId: this.options.workerId });
     for (let phase = job.state.currentPhase; phase !== null; phase = job.state.currentPhase) {
-      const end = await this.runPhase(job, phase);
-      if (end === 'lost') return 'lost';
-      if (end === 'interrupted') return this.handOver(job, 'interrupted');
+      const end = await this.runPhase(job, phase, begun);
+      if (end.kind === 'lost') return 'lost';
+      if (end.kind === 'interrupted') return this.handOver(job, 'interrupted');
+      if (end.kind === 'waiting') {
+        const parked = await this.park(job, end.until);
+        if (parked !== 'changed') return parked;
+        continue;
+      }
       if (job.state.currentPhase === null) break;
       if (this.draining || performance.now() - startedAt >= this.options.handoverAfterMs)
         return this.handOver(job, 'handed over');
     }
-    return this.finish(job);
+    return this.end(job);
   }
 
-  private async runPhase(job: HeldJob, phase: Phase): Promise<StepEnd> {
+  private async runPhase(job: HeldJob, phase: Phase, begun: Set<Phase>): Promise<StepEnd> {
+    if (job.ending.aborted && !(await job.catchUp())) return { kind: 'lost' };
     const steps = stepsOf(job.state, phase);
-    const skipped = phase !== 'CLEANUP' && firstFailure(job.state) !== null;
-    if (steps.length === 0 || (skipped && steps.every((step) => step.status === 'PENDING')))
-      return this.skipPhase(job, phase, skipped);
+    const reason = phase === 'CLEANUP' ? null : whyNotRun(job);
+    if (steps.length === 0 || (reason !== null && steps.every((step) => step.status === 'PENDING')))
+      return this.skipPhase(job, phase, reason);
 
     const startedAt = performance.now();
-    job.record('phase.started', { workerId: this.options.workerId, epoch: job.epoch }, { phase });
+    if (!begun.has(phase))
+      job.record('phase.started', { workerId: this.options.workerId, epoch: job.epoch }, { phase });
+    begun.add(phase);
     for (const step of steps) {
       if (isTerminalStep(step.status)) continue;
-      if (this.draining && step.status === 'PENDING') return 'interrupted';
+      if (this.draining && step.status === 'PENDING') return { kind: 'interrupted' };
       const end = await this.steps.run(job, step.id, this.stopping.signal);
-      if (end !== 'over') return end;
+      if (end.kind !== 'over') return end;
       // What a step did is known to everybody before the next one begins. Steps that touch nothing wait for the next commit.
-      if (step.type !== 'GATE' && !(await job.commit())) return 'lost';
+      if (step.type !== 'GATE' && !(await job.commit())) return { kind: 'lost' };
     }
     if (!isPhaseOver(job.state, phase)) throw new Error(`phase ${phase} of job ${job.id} has steps left`);
+    await this.steps.afterPhase(job, phase);
+    if (job.lost.aborted) return { kind: 'lost' };
     this.endPhase(job, phase, Math.round(performance.now() - startedAt));
-    return 'over';
+    return { kind: 'over' };
   }
 
-  private skipPhase(job: HeldJob, phase: Phase, afterFailure: boolean): StepEnd {
-    for (const step of stepsOf(job.state, phase)) job.record('step.skipped', { reason: 'PRECEDING_FAILURE' }, { step });
-    job.record('phase.skipped', { reason: afterFailure ? 'PRECEDING_FAILURE' : 'EMPTY' }, { phase });
-    return 'over';
+  private skipPhase(job: HeldJob, phase: Phase, reason: WhyNotRun | null): StepEnd {
+    for (const step of stepsOf(job.state, phase))
+      job.record('step.skipped', { reason: reason ?? 'PRECEDING_FAILURE' }, { step });
+    job.record('phase.skipped', { reason: reason ?? 'EMPTY' }, { phase });
+    return { kind: 'over' };
   }
 
   private endPhase(job: HeldJob, phase: Phase, durationMs: number): void {
@@ -128,55 +154,38 @@ export class JobRunner {
     else job.record('phase.failed', { durationMs, stepKey: failure.key }, { phase });
   }
 
-  private async finish(job: HeldJob): Promise<WakeEnd> {
-    const result = resultOf(job.state, this.clock.now());
-    const failure = firstFailure(job.state);
-    if (failure === null) job.record('job.completed', { result });
-    else {
-      const { id, key, errorCode, errorMessage } = failure;
-      job.record('job.failed', {
-        code: errorCode ?? 'INTERNAL',
-        message: `step "${key}": ${errorMessage ?? ''}`,
-        stepId: id,
-        stepKey: key,
-        result,
-      });
-    }
-    if (!(await job.commit('release'))) return 'lost';
-    await this.workdirs
-      .close(job.state)
-      .catch((error: unknown) => this.logger.warn(`the workdir of job ${job.id} stays: ${messageOf(error)}`));
-    return 'finished';
+  private async end(job: HeldJob): Promise<WakeEnd> {
+    return (await this.ending.end(job)) ? 'finished' : 'lost';
   }
 
-  /** Lets go of the job and offers it for its next phase. An offer that fails is made up for by the reconciler. */
+  /** Lets go of the job and offers it for its next phase. */
   private async handOver(job: HeldJob, end: WakeEnd): Promise<WakeEnd> {
-    if (!(await job.commit('offer'))) return 'lost';
-    const { id, workspaceId, priority } = job.state;
-    await this.queue
-      .offer('runner', [{ id: `${id}_${job.offers}`, payload: { jobId: id, workspaceId }, priority }])
-      .catch((error: unknown) =>
-        this.logger.warn(`job ${id} was not offered, the reconciler will: ${messageOf(error)}`),
-      );
+    if (!(await job.commitAndOffer())) return 'lost';
+    await this.delivery.offer(job);
     return end;
   }
 
-  /** Last resort after an error of our own: the job ends instead of coming back for ever. */
+  /** Lets go of the job until `until`, or until somebody wakes it. Not when something has just happened: that may be what it waits for. */
+  private async park(job: HeldJob, until: string | null): Promise<'parked' | 'lost' | 'changed'> {
+    const times = [until, deadlineOf(job.state)].filter((time) => time !== null);
+    if (job.ending.aborted) return (await job.catchUp()) ? 'changed' : 'lost';
+    const conclusion = await job.conclude('park', times.sort()[0] ?? null, (changed) => !changed);
+    return conclusion === 'written' ? 'parked' : conclusion;
+  }
+
+  /** Last resort after an error of our own. */
   private async giveUp(job: HeldJob): Promise<WakeEnd> {
     if (job.lost.aborted) return 'lost';
     job.discard();
     if (job.state.status === 'QUEUED') job.record('job.started', { workerId: this.options.workerId });
     this.steps.abandon(job);
-    const message = "an error inside Runledger ended the job; the worker's log has the details";
-    job.record('job.failed', {
-      code: 'INTERNAL',
-      message,
-      stepId: null,
-      stepKey: null,
-      result: resultOf(job.state, this.clock.now()),
-    });
-    if (!(await job.commit('release'))) return 'lost';
-    await this.workdirs.close(job.state).catch(() => undefined);
-    return 'finished';
+    return (await this.ending.endBroken(job)) ? 'finished' : 'lost';
   }
+}
+
+type WhyNotRun = 'CANCELLED' | 'TIMEOUT' | 'PRECEDING_FAILURE';
+
+/** Why a phase that has not begun is passed over, CLEANUP apart. */
+function whyNotRun(job: HeldJob): WhyNotRun | null {
+  return job.cutShort ?? (firstFailure(job.state) === null ? null : 'PRECEDING_FAILURE');
 }

@@ -10,7 +10,7 @@ import type { HeldJob } from './held-job.js';
 @Injectable()
 export class LeaseKeeper implements OnApplicationShutdown {
   private readonly logger = new Logger(LeaseKeeper.name);
-  private readonly held = new Map<HeldJob, { goodUntil: number }>();
+  private readonly held = new Map<string, { job: HeldJob; goodUntil: number }>();
   private timer: NodeJS.Timeout | undefined;
   private renewing = false;
   private renewedAt = 0;
@@ -27,12 +27,17 @@ export class LeaseKeeper implements OnApplicationShutdown {
 
   /** @param claimedAt `performance.now()` from before the claim was sent, so that our clock runs out first */
   hold(job: HeldJob, claimedAt: number): void {
-    this.held.set(job, { goodUntil: claimedAt + this.leaseMs });
+    this.held.set(job.id, { job, goodUntil: claimedAt + this.leaseMs });
     this.timer ??= setInterval(() => this.tick(), this.leaseMs / 6);
   }
 
   letGo(job: HeldJob): void {
-    this.held.delete(job);
+    if (this.held.get(job.id)?.job === job) this.held.delete(job.id);
+  }
+
+  /** The job, if this process holds it. */
+  find(jobId: string): HeldJob | undefined {
+    return this.held.get(jobId)?.job;
   }
 
   onApplicationShutdown(): void {
@@ -54,29 +59,33 @@ export class LeaseKeeper implements OnApplicationShutdown {
   private async renew(): Promise<void> {
     this.renewing = true;
     this.renewedAt = performance.now();
-    await this.extend([...this.held.keys()], this.renewedAt).catch((error: unknown) =>
+    const jobs = [...this.held.values()].map(({ job }) => job);
+    await this.extend(jobs, this.renewedAt).catch((error: unknown) =>
       this.logger.warn(`leases were not renewed: ${messageOf(error)}`),
     );
     this.renewing = false;
   }
 
   private async extend(jobs: HeldJob[], sentAt: number): Promise<void> {
-    const still = await this.store.renew(jobs.map((job) => ({ id: job.id, epoch: job.epoch })));
+    const renewed = await this.store.renew(jobs.map((job) => ({ id: job.id, epoch: job.epoch })));
     for (const job of jobs) {
-      const entry = this.held.get(job);
-      if (entry === undefined || job.released) continue;
-      if (still.has(job.id)) entry.goodUntil = sentAt + this.leaseMs;
-      else this.giveUp(job);
+      const entry = this.held.get(job.id);
+      if (entry?.job !== job || job.released) continue;
+      const lease = renewed.get(job.id);
+      if (lease === undefined) this.giveUp(job);
+      else entry.goodUntil = sentAt + this.leaseMs;
+      // The broadcast may have been missed.
+      if (lease?.cancelling === true) job.cancel();
     }
   }
 
   private loseExpired(): void {
-    for (const [job, { goodUntil }] of this.held) if (performance.now() > goodUntil) this.giveUp(job);
+    for (const { job, goodUntil } of this.held.values()) if (performance.now() > goodUntil) this.giveUp(job);
   }
 
   private giveUp(job: HeldJob): void {
     this.logger.warn(`lost the claim on job ${job.id}`);
-    this.held.delete(job);
+    this.letGo(job);
     job.lose();
   }
 }

@@ -1,33 +1,42 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { AppError, isId } from '#kernel';
+import { isId } from '#kernel';
+import type { Checkpoints } from '../checkpoints/checkpoints.js';
 import type { JobState } from '../state/job-state.js';
+import type { HeldJob } from './held-job.js';
 
-/** The folders in which the commands of a job work: one a job, on the host that runs it, gone when the job is over. */
+/**
+ * The folders in which the commands of a job work: one a job, gone when the job is over. The newest one of a job is on the host that its row
+ * names; on another host it is made again from the last checkpoint.
+ */
 export class Workdirs {
-  constructor(private readonly root: string) {}
+  constructor(
+    private readonly root: string,
+    private readonly host: string,
+    private readonly checkpoints: Checkpoints,
+  ) {}
 
   /**
-   * The job's folder. It is made for the job's first command; later ones need what the earlier ones left there.
-   * @throws AppError WORKDIR_MISSING when an earlier command ran elsewhere, or its folder was removed
+   * The job's folder. It is made for the job's first command; later ones find what the earlier ones left there.
+   * @param use `read` by whoever changes nothing in it
+   * @throws AppError WORKDIR_MISSING when earlier commands ran on another host and their work was not kept, or the folder was removed
    */
-  async open(state: JobState): Promise<string> {
-    const path = join(this.root, state.id);
-    if (!state.steps.some((step) => step.type === 'COMMAND' && step.attempt > 0 && step.status !== 'RUNNING'))
-      await mkdir(path, { recursive: true, mode: 0o700 });
-    else if (!(await isDirectory(path))) {
-      throw new AppError(
-        'WORKDIR_MISSING',
-        `the workdir of job ${state.id} is not on this host (${hostname()}): earlier steps ran on another host, or it was removed; let workers share DATA_DIR, or run them on one host`,
-      );
+  async open(job: HeldJob, use: 'read' | 'write' = 'write'): Promise<string> {
+    const path = join(this.root, job.id);
+    const here = job.workdir.host === null || job.workdir.host === this.host;
+    if (!here || !(await isDirectory(path))) {
+      if (isFresh(job)) await mkdir(path, { recursive: true, mode: 0o700 });
+      else await this.checkpoints.moveHere(job);
     }
+    if (use === 'write' || job.workdir.host !== this.host) job.workdir = { host: this.host, kept: false };
     return path;
   }
 
   /** Removes the folder of a job that is over, if it ever had one. */
   async close(state: JobState): Promise<void> {
-    if (state.steps.some((step) => step.type !== 'GATE' && step.attempt > 0)) await this.remove(state.id);
+    this.checkpoints.forget(state.id);
+    if (state.steps.some((step) => step.type !== 'GATE' && (step.attempt > 0 || step.skipReason === 'REUSED')))
+      await this.remove(state.id);
   }
 
   async remove(jobId: string): Promise<void> {
@@ -39,6 +48,12 @@ export class Workdirs {
     const names = await readdir(this.root).catch(() => []);
     return names.filter(isId);
   }
+}
+
+/** True when nothing was ever in the workdir: no host has one, and no command has ended. */
+function isFresh({ workdir, state }: HeldJob): boolean {
+  const worked = state.steps.some((step) => step.type === 'COMMAND' && step.attempt > 0 && step.status !== 'RUNNING');
+  return workdir.host === null && !worked;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -1,13 +1,18 @@
 import { AppError, newId } from '#kernel';
 import { collectFiles, mediaTypeOf, openArtifact, type BlobStore } from '#artifacts';
 import type { Database } from '#database';
+import { DEFINITION_LIMITS } from '../definition/definition-limits.js';
 import type { ArtifactStepDefinition } from '../definition/definition.js';
 import type { Workdirs } from '../engine/workdirs.js';
+import type { ExpressionContext } from '../expressions/expression-context.js';
 import { interpolate } from '../expressions/interpolate.js';
 import { insertArtifacts, type ArtifactFile } from '../store/artifact.rows.js';
 import { failed, type StepExecutor, type StepOutcome, type StepRun } from './executor.js';
 
 type Run = StepRun<ArtifactStepDefinition>;
+
+/** A path is part of index entries, which PostgreSQL bounds. */
+const LONGEST_PATH_BYTES = 1_024;
 
 /**
  * Stores files of the workdir as artifacts. The bytes go to the blob store first; then versions, rows, events and the step's completion
@@ -26,30 +31,35 @@ export class ArtifactExecutor implements StepExecutor<ArtifactStepDefinition> {
     const { job, definition, context } = run;
     const timeout = AbortSignal.timeout(definition.timeoutSeconds * 1_000);
     const patterns = definition.paths.map((path) => interpolate(path, context));
-    const files = await collectFiles(await this.workdirs.open(job.state), patterns);
+    const base = seriesName(definition, context);
+    const files = await collectFiles(await this.workdirs.open(job, 'read'), patterns);
     if (files.length === 0 && definition.ifNoFiles === 'fail') {
       return failed('ARTIFACT_NOT_FOUND', `no file in the workdir matches ${patterns.join(', ')}`);
     }
+    const long = files.find((file) => Buffer.byteLength(file.path) > LONGEST_PATH_BYTES);
+    if (long !== undefined) {
+      const message = `the path of "${long.path.slice(0, 100)}..." is longer than the ${LONGEST_PATH_BYTES} bytes that can be kept`;
+      return failed('ARTIFACT_TOO_LARGE', message);
+    }
     if (!(await job.commit())) return { kind: 'lost' };
 
-    const workdir = await this.workdirs.open(job.state);
+    const workdir = await this.workdirs.open(job, 'read');
     const stored: ArtifactFile[] = [];
     for (const file of files) {
       if (run.stop.aborted) return job.lost.aborted ? { kind: 'lost' } : { kind: 'interrupted' };
       if (timeout.aborted)
         return failed('TIMEOUT', `storing artifacts took longer than ${definition.timeoutSeconds} s`);
-      stored.push(await this.store(run, workdir, file.path, files.length === 1));
+      const logicalKey = base === null ? file.path : files.length === 1 ? base : `${base}/${file.path}`;
+      stored.push(await this.store(run, workdir, file.path, logicalKey));
     }
     return this.finish(run, stored);
   }
 
-  private async store(run: Run, workdir: string, path: string, alone: boolean): Promise<ArtifactFile> {
-    const { job, definition, context } = run;
+  private async store(run: Run, workdir: string, path: string, logicalKey: string): Promise<ArtifactFile> {
+    const { job, definition } = run;
     const id = newId();
     const { content } = await openArtifact(workdir, path);
     const blob = await this.blobs.put(`${job.state.workspaceId}/artifacts/${id}`, content);
-    const base = definition.logicalKey === null ? null : interpolate(definition.logicalKey, context);
-    const logicalKey = base === null ? path : alone ? base : `${base}/${path}`;
     return {
       id,
       kind: definition.artifactKind,
@@ -64,7 +74,8 @@ export class ArtifactExecutor implements StepExecutor<ArtifactStepDefinition> {
 
   private async finish(run: Run, files: ArtifactFile[]): Promise<StepOutcome> {
     const { job, step } = run;
-    const place = { workspaceId: job.state.workspaceId, jobId: job.id, stepId: step.id };
+    const { workspaceId, projectId } = job.state;
+    const place = { workspaceId, projectId, jobId: job.id, stepId: step.id };
     try {
       await this.database.transaction(async (client) => {
         for (const artifact of await insertArtifacts(client, place, files)) {
@@ -88,4 +99,16 @@ export class ArtifactExecutor implements StepExecutor<ArtifactStepDefinition> {
       throw error;
     }
   }
+}
+
+/** The `logicalKey` of the step, filled in; null for none. @throws AppError EXPRESSION_FAILED when it names nothing, or cannot be kept */
+function seriesName(definition: ArtifactStepDefinition, context: ExpressionContext): string | null {
+  if (definition.logicalKey === null) return null;
+  const name = interpolate(definition.logicalKey, context);
+  const longest = DEFINITION_LIMITS.logicalKeyLength;
+  if (name.length >= 1 && name.length <= longest && !name.includes('\0')) return name;
+  throw new AppError(
+    'EXPRESSION_FAILED',
+    `logicalKey must give 1 to ${longest} characters without NUL, and gave ${name.length}: ${definition.logicalKey}`,
+  );
 }

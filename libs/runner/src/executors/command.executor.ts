@@ -1,16 +1,29 @@
 import { Readable } from 'node:stream';
-import { AppError, newId, type JsonObject } from '#kernel';
-import type { BlobStore } from '#artifacts';
-import { TranscriptRecorder, type SandboxDriver, type SandboxResult, type Transcript } from '#sandbox';
+import { AppError, newId, storableText, type JsonObject } from '#kernel';
+import type { BlobInfo, BlobStore } from '#artifacts';
+import {
+  SecretMasker,
+  TranscriptRecorder,
+  encodeRuns,
+  type SandboxDriver,
+  type SandboxResult,
+  type Transcript,
+} from '#sandbox';
+import type { Secrets } from '../definition/check-secrets.js';
 import type { CommandStepDefinition } from '../definition/definition.js';
+import { throughOutages } from '../engine/pause.js';
 import type { Workdirs } from '../engine/workdirs.js';
 import { bindScript } from '../expressions/bind-script.js';
 import { interpolate, interpolateJson } from '../expressions/interpolate.js';
+import type { JobState } from '../state/job-state.js';
+import { streamsKey } from '../store/transcript-keys.js';
 import type { SandboxJobRow } from '../store/transition.js';
 import type { BuiltInActions } from './built-in-actions.js';
+import { CommandFile } from './command-file.js';
 import { failed, type StepExecutor, type StepOutcome, type StepRun } from './executor.js';
 import type { LiveOutput } from './live-output.js';
-import { OutputFile } from './output-file.js';
+import { takeOutputs } from './output-file.js';
+import { ProgressWatch, type Progress } from './progress-watch.js';
 
 type Run = StepRun<CommandStepDefinition>;
 
@@ -19,12 +32,21 @@ export interface CommandExecutorOptions {
   readOnlyPaths: string[];
   /** Between SIGTERM and SIGKILL. */
   graceMs: number;
+  /** Whether the steps of a workspace may have the network. */
+  allowsNetwork: (workspaceId: string) => Promise<boolean>;
+  /** The values of all secrets of a job, by name. */
+  secretsOf: (job: JobState) => Promise<Secrets>;
 }
+
+/** The files through which one attempt talks to the runner. */
+type CommandFiles = Record<'output' | 'progress', CommandFile>;
 
 /** What the command is given: evaluated before it starts, so that a wrong expression starts nothing. */
 interface Prepared {
   script: string;
   env: Record<string, string>;
+  /** Of all secrets of the job, whichever of them this command gets: another may have left the rest in the workdir. */
+  masker: SecretMasker;
 }
 
 /** Runs a COMMAND: its script in the sandbox, or a built-in action. */
@@ -51,27 +73,50 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
   }
 
   private async runScript(run: Run, script: string): Promise<StepOutcome> {
-    const prepared = this.prepare(run, script);
-    const workdir = await this.workdirs.open(run.job.state);
-    const output = await OutputFile.create(workdir, run.step.key, run.step.attempt);
+    const refusal = await this.refuseNetwork(run);
+    if (refusal !== null) return refusal;
+    const prepared = await this.prepare(run, script);
+    if ('kind' in prepared) return prepared;
+    const workdir = await this.workdirs.open(run.job);
+    const files = await CommandFile.createAll(workdir, ['output', 'progress']);
     const execution = this.newExecution(run);
     run.job.recordExecution(execution);
     if (!(await run.job.commit())) return { kind: 'lost' };
 
-    const { result, transcript } = await this.inSandbox(run, execution, prepared, workdir, output);
+    const { result, transcript } = await this.inSandbox(run, execution, prepared, workdir, files);
     if (run.job.lost.aborted) return { kind: 'lost' };
     await this.keepTranscript(run, execution, result, transcript);
-    return this.outcome(run, result, output);
+    return masked(await this.outcome(run, result, files.output), prepared.masker);
   }
 
-  private prepare(run: Run, script: string): Prepared {
-    const { context, definition, job } = run;
+  private async refuseNetwork({ definition, job }: Run): Promise<StepOutcome | null> {
+    if (definition.network === 'none' || (await this.options.allowsNetwork(job.state.workspaceId))) return null;
+    return failed(
+      'NETWORK_NOT_ALLOWED',
+      'the step asks for the network (network: full), and its workspace does not allow that',
+    );
+  }
+
+  /** @returns the step's failure where an expression fails or a secret cannot be read */
+  private async prepare(run: Run, script: string): Promise<Prepared | StepOutcome> {
+    const { job } = run;
+    try {
+      return this.bind(run, script, await throughOutages(job.lost, () => this.options.secretsOf(job.state)));
+    } catch (error) {
+      if (!(error instanceof AppError) || job.lost.aborted) throw error;
+      return failed(error.code, error.message);
+    }
+  }
+
+  private bind({ context, definition, job }: Run, script: string, secrets: Secrets): Prepared {
     const shared = job.state.definition['env'] as Record<string, string>;
     const bound = bindScript(script, context);
     const env: Record<string, string> = {};
     for (const [name, value] of Object.entries({ ...shared, ...definition.env }))
       env[name] = interpolate(value, context);
-    return { script: bound.script, env: { ...env, ...bound.env } };
+    for (const name of definition.secrets ?? []) env[name] = secrets[name] ?? '';
+    const masker = new SecretMasker(Object.values(secrets));
+    return { script: bound.script, env: { ...env, ...bound.env }, masker };
   }
 
   private newExecution({ step }: Run): SandboxJobRow {
@@ -91,6 +136,7 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
       transcriptBytes: 0,
       transcriptSha256: null,
       transcriptTruncated: false,
+      transcriptStreamsSha256: null,
       metadata: {},
     };
   }
@@ -100,14 +146,15 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
     execution: SandboxJobRow,
     prepared: Prepared,
     workdir: string,
-    output: OutputFile,
+    files: CommandFiles,
   ): Promise<{ result: SandboxResult; transcript: Transcript }> {
     const { job, step, definition } = run;
     const { limits } = definition;
     let pieces = 0;
     const recorder = new TranscriptRecorder({
       maxBytes: limits.outputKb * 1024,
-      onPiece: ({ offset, text }) =>
+      masker: prepared.masker,
+      onPiece: ({ offset, text, runs }) =>
         this.live.show({
           sandboxJobId: execution.id,
           workspaceId: job.state.workspaceId,
@@ -116,6 +163,7 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
           seq: ++pieces,
           byteOffset: offset,
           text,
+          streams: encodeRuns(runs),
         }),
     });
     const command = {
@@ -128,19 +176,33 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
         RUNLEDGER_WORKSPACE_ID: job.state.workspaceId,
         RUNLEDGER_STEP_KEY: step.key,
         RUNLEDGER_ATTEMPT: String(step.attempt),
-        RUNLEDGER_OUTPUT: `${this.sandbox.workdirInside(workdir)}/${output.relativePath}`,
+        RUNLEDGER_OUTPUT: `${this.sandbox.workdirInside(workdir)}/${files.output.relativePath}`,
+        RUNLEDGER_PROGRESS: `${this.sandbox.workdirInside(workdir)}/${files.progress.relativePath}`,
       },
       readOnlyPaths: this.options.readOnlyPaths,
+      network: definition.network,
       limits: {
         timeoutMs: definition.timeoutSeconds * 1_000,
         memoryBytes: limits.memoryMb * 1024 * 1024,
         processes: limits.processes,
         fileSizeBytes: limits.fileSizeMb * 1024 * 1024,
+        diskBytes: limits.diskMb * 1024 * 1024,
       },
       graceMs: this.options.graceMs,
     };
+    const watch = new ProgressWatch(files.progress, (progress) =>
+      this.tellProgress(run, progress, prepared.masker),
+    );
     const result = await this.sandbox.run(command, (stream, bytes) => recorder.write(stream, bytes), run.stop);
+    await watch.stop();
     return { result, transcript: await recorder.finish() };
+  }
+
+  private async tellProgress({ job }: Run, { percent, message }: Progress, masker: SecretMasker): Promise<void> {
+    if (job.lost.aborted) return;
+    const shown = message === null ? {} : { message: storableText(masker.text(message), 500) };
+    job.record('job.progress', { percent, ...shown });
+    await job.commit();
   }
 
   private async keepTranscript(
@@ -151,6 +213,7 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
   ): Promise<void> {
     const ref = `${job.state.workspaceId}/transcripts/${execution.id}`;
     await this.blobs.put(ref, Readable.from([transcript.content]));
+    const streams = await this.keepStreams(ref, transcript);
     const { exitCode, signal } = result;
     const { bytes, storedBytes, sha256, truncated } = transcript;
     job.record(
@@ -165,6 +228,10 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
         truncated,
         exitCode,
         signal,
+        ...(streams === null ? {} : { streamsRef: streams.key, streamsSha256: streams.sha256 }),
+        ...(result.signalsSent.length === 0 ? {} : { signalsSent: result.signalsSent }),
+        endedAt: result.endedAt,
+        isolation: result.facts,
       },
       { step },
     );
@@ -181,15 +248,21 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
       transcriptBytes: storedBytes,
       transcriptSha256: sha256,
       transcriptTruncated: truncated,
+      transcriptStreamsSha256: streams?.sha256 ?? null,
       metadata: { ...result.facts, signalsSent: result.signalsSent.join(' ') },
     });
   }
 
-  private async outcome(run: Run, result: SandboxResult, output: OutputFile): Promise<StepOutcome> {
-    if (run.stop.aborted) return { kind: 'interrupted' };
+  /** The index that tells the streams apart; null where all of it is standard output, as it mostly is. */
+  private async keepStreams(ref: string, { streams }: Transcript): Promise<BlobInfo | null> {
+    return streams === null ? null : this.blobs.put(streamsKey(ref), Readable.from([streams]));
+  }
+
+  private async outcome(run: Run, result: SandboxResult, output: CommandFile): Promise<StepOutcome> {
     const { exitCode, signal, failure } = result;
+    if (run.stop.aborted) return { kind: 'interrupted', exitCode };
     try {
-      const outputs = await output.take();
+      const outputs = await takeOutputs(output);
       if (failure === null && exitCode === 0) return { kind: 'completed', outputs, exitCode };
       const ended = signal === null ? `the command exited with ${exitCode}` : `the command was ended by ${signal}`;
       return {
@@ -200,8 +273,21 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
         exitCode,
       };
     } catch (error) {
-      if (!(error instanceof AppError) || failure !== null) throw error;
-      return { kind: 'failed', code: error.code, message: error.message, outputs: {}, exitCode };
+      if (!(error instanceof AppError)) throw error;
+      const { code, message } = failure ?? error;
+      return { kind: 'failed', code, message, outputs: {}, exitCode };
     }
+  }
+}
+
+/** What a command says of itself, without the job's secrets. */
+function masked(outcome: StepOutcome, masker: SecretMasker): StepOutcome {
+  switch (outcome.kind) {
+    case 'completed':
+      return { ...outcome, outputs: masker.object(outcome.outputs) };
+    case 'failed':
+      return { ...outcome, outputs: masker.object(outcome.outputs), message: masker.text(outcome.message) };
+    default:
+      return outcome;
   }
 }

@@ -20,6 +20,11 @@ export class ExecutorRegistry {
     if (missing.length > 0) throw new Error(`no executor for step type ${missing.join(', ')}`);
   }
 
+  /** True for a step whose attempt goes on when its job is claimed again. */
+  resumes(definition: StepDefinition): boolean {
+    return this.executors.get(definition.type)?.resumes?.(definition) ?? false;
+  }
+
   async execute(run: StepRun): Promise<StepOutcome> {
     const executor = this.executors.get(run.definition.type);
     if (executor === undefined)

@@ -11,7 +11,7 @@ export interface StepRun<Definition extends StepDefinition = StepDefinition> {
   definition: Definition;
   /** Everything that expressions may see, as of the attempt's start. */
   context: ExpressionContext;
-  /** Aborted when the attempt must end at once: the reason is an AppError LEASE_LOST or INTERRUPTED. */
+  /** Aborted when the attempt must end at once: the reason is an AppError LEASE_LOST, INTERRUPTED, CANCELLED or JOB_TIMEOUT. */
   stop: AbortSignal;
   /** Records `step.completed`, for an executor that commits it together with rows of its own. */
   recordCompleted(outputs: JsonObject): void;
@@ -23,14 +23,21 @@ export type StepOutcome =
   | { kind: 'failed'; code: ErrorCode; message: string; outputs: JsonObject; exitCode: number | null }
   /** The executor has recorded and committed the completion itself. */
   | { kind: 'recorded' }
-  /** The worker is stopping: another attempt follows elsewhere. */
-  | { kind: 'interrupted' }
+  /** It waits for something outside, until a time (RFC 3339) or for as long as it takes: nobody holds the job meanwhile. */
+  | { kind: 'waiting'; until: string | null }
+  /** It was stopped, by `stop`: because the worker stops, the job was cancelled, or its time is over. */
+  | { kind: 'interrupted'; exitCode?: number | null }
   /** The claim is lost: nothing may be written. */
   | { kind: 'lost' };
 
 /** Carries out the steps of one type. Side effects begin only after a commit, so that the ledger knows of the attempt before the world does. */
 export interface StepExecutor<Definition extends StepDefinition = StepDefinition> {
   readonly type: Definition['type'];
+  /**
+   * True for a step whose attempt goes on when its job is claimed again: `execute` is called anew for the same attempt. The attempt of any
+   * other step ends with its worker.
+   */
+  resumes?(definition: Definition): boolean;
   execute(run: StepRun<Definition>): Promise<StepOutcome>;
 }
 

@@ -10,6 +10,8 @@ export interface LivePiece {
   seq: number;
   byteOffset: number;
   text: string;
+  /** Who wrote which bytes of `text`, as an index of a transcript says it. */
+  streams: string;
 }
 
 /**
@@ -35,9 +37,9 @@ export class LiveOutput {
 
 const INSERT = `
 WITH inserted AS (
-  INSERT INTO transcript_chunks (sandbox_job_id, workspace_id, job_id, step_id, seq, byte_offset, text)
-  SELECT i."sandboxJobId", i."workspaceId", i."jobId", i."stepId", i.seq, i."byteOffset", i.text
-  FROM jsonb_to_recordset($1::jsonb) AS i("sandboxJobId" uuid, "workspaceId" uuid, "jobId" uuid, "stepId" uuid, seq int, "byteOffset" bigint, text text)
+  INSERT INTO transcript_chunks (sandbox_job_id, workspace_id, job_id, step_id, seq, byte_offset, text, streams)
+  SELECT i."sandboxJobId", i."workspaceId", i."jobId", i."stepId", i.seq, i."byteOffset", i.text, i.streams
+  FROM jsonb_to_recordset($1::jsonb) AS i("sandboxJobId" uuid, "workspaceId" uuid, "jobId" uuid, "stepId" uuid, seq int, "byteOffset" bigint, text text, streams text)
   ON CONFLICT DO NOTHING
 )
 SELECT pg_notify('runledger_events', $2)`;

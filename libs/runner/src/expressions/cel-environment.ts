@@ -36,7 +36,10 @@ const environment = new Environment({
   })
   .registerType('Job', {
     ctor: CelJob,
-    fields: { id: 'string', name: 'string', kind: 'string', priority: 'int', workspaceId: 'string', failed: 'bool' },
+    fields: {
+      ...{ id: 'string', name: 'string', kind: 'string', priority: 'int', workspaceId: 'string', projectId: 'dyn' },
+      ...{ tags: 'list<string>', metadata: 'map<string, dyn>', failed: 'bool' },
+    },
   })
   .registerVariable('steps', 'map<string, Step>')
   .registerVariable('job', 'Job');

@@ -49,7 +49,7 @@ describe('checkExpression', () => {
     ],
     [
       'job.owner == "x"',
-      'expressionReference: refers to job.owner, which does not exist; there are: id, name, kind, priority, workspaceId, failed',
+      'expressionReference: refers to job.owner, which does not exist; there are: id, name, kind, priority, workspaceId, projectId, tags, metadata, failed',
     ],
     [
       'steps["a" + "b"].status == "x"',

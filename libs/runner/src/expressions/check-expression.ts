@@ -130,7 +130,7 @@ function checkStep(
 }
 
 /** The key of `owner.key` or `owner["key"]`; null for anything else, such as an index that is computed. */
-function literalKey(access: ASTNode, owner: ASTNode): string | null {
+export function literalKey(access: ASTNode, owner: ASTNode): string | null {
   if (access.op === '.' && access.args[0] === owner) return access.args[1];
   if (access.op !== '[]' || access.args[0] !== owner || access.args[1].op !== 'value') return null;
   return typeof access.args[1].args === 'string' ? access.args[1].args : null;

@@ -30,7 +30,10 @@ const context: ExpressionContext = {
     'my-step': step({ status: 'SKIPPED', exitCode: null }),
     bad: step({ status: 'FAILED', exitCode: 7, error: { code: 'COMMAND_FAILED', message: 'exit 7' } }),
   },
-  job: { id: 'j1', name: 'job', kind: 'PIPELINE', priority: 5, workspaceId: 'w1', failed: true },
+  job: {
+    ...{ id: 'j1', name: 'job', kind: 'PIPELINE', priority: 5, workspaceId: 'w1', failed: true },
+    ...{ projectId: null, tags: ['nightly'], metadata: { customer: 'acme', size: 3 } },
+  },
 };
 
 function reasonOf(source: string, given: ExpressionContext = context): string {
@@ -57,6 +60,7 @@ describe('evaluateCondition', () => {
     'steps.a.outputs.list[0] == 1 && size(steps.a.outputs.list) == 3',
     'steps.a.outputs.list.exists(x, x == 2) && steps.a.outputs.list.all(x, x > 0)',
     'steps["my-step"].status == "SKIPPED" && steps["my-step"].exitCode == null',
+    '"nightly" in job.tags && job.metadata.customer == "acme" && job.metadata.size > 2 && job.projectId == null',
     '!("x" in steps["my-step"].outputs) && "count" in steps.a.outputs',
     '!has(steps.a.outputs.missing) && has(steps.a.outputs.count)',
     'steps.bad.error.code == "COMMAND_FAILED" && steps.bad.exitCode == 7 && steps.a.error == null',

@@ -17,6 +17,10 @@ export interface JobView {
   kind: string;
   priority: number;
   workspaceId: string;
+  /** Null where the job belongs to no project. */
+  projectId: string | null;
+  tags: string[];
+  metadata: JsonObject;
   failed: boolean;
 }
 
@@ -39,5 +43,8 @@ export const JOB_FIELDS: readonly string[] = [
   'kind',
   'priority',
   'workspaceId',
+  'projectId',
+  'tags',
+  'metadata',
   'failed',
 ] satisfies (keyof JobView)[];

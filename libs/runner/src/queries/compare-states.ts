@@ -1,4 +1,4 @@
-import { canonicalJson, type Json } from '#kernel';
+import { canonicalJson, type JsonObject } from '#kernel';
 import type { JobState } from '../state/job-state.js';
 
 const SHOWN_CHARACTERS = 120;
@@ -7,7 +7,7 @@ const SHOWN_CHARACTERS = 120;
 export function compareStates(folded: JobState, stored: JobState): string[] {
   const { steps: foldedSteps, ...foldedJob } = folded;
   const { steps: storedSteps, ...storedJob } = stored;
-  const differences = compareFields('job', foldedJob, storedJob);
+  const differences = compareFields('job', fieldsOf(foldedJob), fieldsOf(storedJob));
   const ids = new Set([...foldedSteps, ...storedSteps].map((step) => step.id));
   for (const id of ids) {
     const expected = foldedSteps.find((step) => step.id === id);
@@ -19,7 +19,12 @@ export function compareStates(folded: JobState, stored: JobState): string[] {
   return differences;
 }
 
-function compareFields(what: string, folded: Record<string, Json>, stored: Record<string, Json>): string[] {
+/** The same as plain JSON, whatever its interfaces are called. */
+function fieldsOf(job: object): JsonObject {
+  return JSON.parse(JSON.stringify(job)) as JsonObject;
+}
+
+function compareFields(what: string, folded: JsonObject, stored: JsonObject): string[] {
   const names = new Set([...Object.keys(folded), ...Object.keys(stored)]);
   return [...names].flatMap((name) => {
     const expected = canonicalJson(folded[name] ?? null);

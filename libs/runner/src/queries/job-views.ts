@@ -1,8 +1,9 @@
 import type { Json, JsonObject } from '#kernel';
 import type { ChainHead } from '#ledger';
 import type { Phase, StepType } from '../definition/definition.js';
-import type { JobState, JobStatus, StepState, StepStatus } from '../state/job-state.js';
+import type { JobConcurrency, JobRateLimit, JobState, JobStatus, StepState, StepStatus } from '../state/job-state.js';
 import type { JobCore } from '../store/job-rows.js';
+import { NOT_WAITING, waitingFor, type Waiting, type WaitingForView } from './waiting-for.js';
 
 /** Jobs and steps as readers see them. Times are RFC 3339 in UTC with three decimals. */
 
@@ -19,8 +20,22 @@ export interface JobSummaryView {
   status: JobStatus;
   priority: number;
   progressPercent: number;
+  progressMessage: string | null;
   currentPhase: Phase | null;
   error: ErrorView | null;
+  /** What keeps it from going on, as far as that is known; null while nothing does. */
+  waitingFor: WaitingForView | null;
+  projectId: string | null;
+  tags: string[];
+  metadata: JsonObject;
+  runAt: string | null;
+  expiresAt: string | null;
+  concurrency: JobConcurrency | null;
+  rateLimit: JobRateLimit | null;
+  /** The job of which this is a retry. */
+  retryOf: string | null;
+  scheduleId: string | null;
+  cancelRequestedAt: string | null;
   createdBy: { type: string; id: string };
   version: number;
   createdAt: string;
@@ -49,6 +64,10 @@ export interface StepView {
   type: StepType;
   status: StepStatus;
   attempt: number;
+  /** How many of the attempts ended because their worker did. */
+  interruptions: number;
+  /** The next attempt does not start before; null when none is waited for. */
+  retryAt: string | null;
   outputs: { [key: string]: Json } | null;
   /** Of a COMMAND's last attempt. */
   exitCode: number | null;
@@ -66,32 +85,37 @@ export interface StoredJob {
   state: JobState;
   head: ChainHead;
   version: number;
+  waiting: Waiting;
 }
 
-export function summaryView(job: JobCore, version: number): JobSummaryView {
-  const { createdByType, createdById, errorCode, errorMessage } = job;
-  const { id, workspaceId, kind, name, status, priority, progressPercent, currentPhase } = job;
+export function summaryView(job: JobCore, version: number, waiting: Waiting): JobSummaryView {
+  const { createdByType, createdById, errorCode, errorMessage, retryOfId } = job;
+  const { id, workspaceId, kind, name, status, priority, progressPercent, progressMessage, currentPhase } = job;
+  const { projectId, tags, metadata, runAt, expiresAt, concurrency, rateLimit, scheduleId, cancelRequestedAt } = job;
   const { createdAt, queuedAt, startedAt, completedAt, updatedAt } = job;
   return {
-    ...{ id, workspaceId, kind, name, status, priority, progressPercent, currentPhase },
+    ...{ id, workspaceId, kind, name, status, priority, progressPercent, progressMessage, currentPhase },
     error: errorView(errorCode, errorMessage),
+    waitingFor: waitingFor(job, waiting),
+    ...{ projectId, tags, metadata, runAt, expiresAt, concurrency, rateLimit, retryOf: retryOfId, scheduleId },
+    cancelRequestedAt,
     createdBy: { type: createdByType, id: createdById },
     version,
     ...{ createdAt, queuedAt, startedAt, completedAt, updatedAt },
   };
 }
 
-export function jobView({ state, head, version }: StoredJob): JobView {
+export function jobView({ state, head, version, waiting }: StoredJob): JobView {
   const { definition, result, failedStepId } = state;
   const steps = state.steps.map((step) => stepView(state.id, step));
-  return { ...summaryView(state, version), definition, result, failedStepId, head, steps };
+  return { ...summaryView(state, version, waiting), definition, result, failedStepId, head, steps };
 }
 
 export function stepView(jobId: string, step: StepState): StepView {
   const { id, ordinal, key, name, phase, type, status, attempt, outputs, exitCode, skipReason } = step;
-  const { tokensInput, tokensOutput, durationMs, startedAt, completedAt } = step;
+  const { interruptions, retryAt, tokensInput, tokensOutput, durationMs, startedAt, completedAt } = step;
   return {
-    ...{ id, jobId, ordinal, key, name, phase, type, status, attempt, outputs, exitCode },
+    ...{ id, jobId, ordinal, key, name, phase, type, status, attempt, interruptions, retryAt, outputs, exitCode },
     error: errorView(step.errorCode, step.errorMessage),
     ...{ skipReason, tokensInput, tokensOutput, durationMs, startedAt, completedAt },
   };
@@ -99,7 +123,12 @@ export function stepView(jobId: string, step: StepState): StepView {
 
 /** A job that was just accepted, without asking the database for what was told it a moment ago. */
 export function newJobView(submitted: { state: JobState; head: ChainHead }): JobView {
-  return jobView({ ...submitted, version: 1 });
+  return jobView({ ...submitted, version: 1, waiting: NOT_WAITING });
+}
+
+/** The same without its steps. */
+export function newSummaryView({ state }: { state: JobState }): JobSummaryView {
+  return summaryView(state, 1, NOT_WAITING);
 }
 
 function errorView(code: string | null, message: string | null): ErrorView | null {

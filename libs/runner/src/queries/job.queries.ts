@@ -1,17 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
-import type { JobStatus } from '../state/job-state.js';
-import { JOB_CORE_COLUMNS, jobCoreOf, stepStateOf, type JobCoreRow, type StepRow } from '../store/job-rows.js';
+import { jobCoreOf, stepStateOf, type JobCoreRow, type StepRow } from '../store/job-rows.js';
+import { listStatement, type JobListOptions } from './job-list.js';
 import { jobView, stepView, summaryView, type JobSummaryView, type JobView, type StepView } from './job-views.js';
 import { readStoredJob } from './stored-job.js';
-
-export interface JobListOptions {
-  limit: number;
-  /** Only jobs created before this one: ids sort by creation, so new jobs never shift a page. */
-  beforeId: string | null;
-  status: JobStatus | null;
-  kind: string | null;
-}
+import { waitingOf } from './waiting-for.js';
 
 /** Reads jobs of one workspace. What belongs to another is not there. */
 @Injectable()
@@ -20,17 +13,9 @@ export class JobQueries {
 
   /** Newest first. One more than `limit` is never returned. */
   async list(workspaceId: string, options: JobListOptions): Promise<JobSummaryView[]> {
-    const conditions = ['job.workspace_id = $1'];
-    const values: unknown[] = [workspaceId, options.limit];
-    const where = (sql: string, value: unknown): void => {
-      if (value !== null) conditions.push(sql.replace('?', `$${values.push(value)}`));
-    };
-    where('job.id < ?', options.beforeId);
-    where('job.status = ?', options.status);
-    where('job.kind = ?', options.kind);
-    const text = `SELECT ${JOB_CORE_COLUMNS} FROM runner_jobs AS job WHERE ${conditions.join(' AND ')} ORDER BY job.id DESC LIMIT $2`;
-    const rows = await this.database.tenantQuery<JobCoreRow>(workspaceId, { text, values });
-    return rows.map((row) => summaryView(jobCoreOf(row), row.version));
+    const statement = listStatement(workspaceId, options);
+    const rows = await this.database.tenantQuery<JobCoreRow & { retry_at: Date | null }>(workspaceId, statement);
+    return rows.map((row) => summaryView(jobCoreOf(row), row.version, waitingOf(row, row.retry_at)));
   }
 
   /** @returns null when the workspace has no such job */

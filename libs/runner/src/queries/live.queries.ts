@@ -13,6 +13,8 @@ export interface OutputChunkView {
   /** Of the first byte of `text` in the transcript, in UTF-8 bytes. */
   offset: number;
   text: string;
+  /** Who wrote which bytes of `text`; empty where all of it is standard output. */
+  streams: string;
 }
 
 /** The last chunk that was seen. Executions of one job follow each other, and their ids sort by creation. */
@@ -51,6 +53,7 @@ interface LiveRow {
         seq: number;
         byte_offset: number;
         text: string;
+        streams: string;
       }[]
     | null;
 }
@@ -89,6 +92,7 @@ function chunkView(chunk: NonNullable<LiveRow['chunks']>[number]): OutputChunkVi
     seq: chunk.seq,
     offset: chunk.byte_offset,
     text: chunk.text,
+    streams: chunk.streams,
   };
 }
 
@@ -96,7 +100,7 @@ const LIVE = `
 SELECT job.status, job.head_seq, (
   SELECT jsonb_agg(to_jsonb(own) ORDER BY own.sandbox_job_id, own.seq)
   FROM (
-    SELECT chunk.sandbox_job_id, chunk.step_id, step.key AS step_key, execution.attempt, chunk.seq, chunk.byte_offset, chunk.text
+    SELECT chunk.sandbox_job_id, chunk.step_id, step.key AS step_key, execution.attempt, chunk.seq, chunk.byte_offset, chunk.text, chunk.streams
     FROM transcript_chunks AS chunk
     JOIN sandbox_jobs AS execution ON execution.id = chunk.sandbox_job_id
     JOIN job_steps AS step ON step.id = chunk.step_id

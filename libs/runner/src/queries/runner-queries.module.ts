@@ -1,6 +1,10 @@
 import { Module } from '@nestjs/common';
 import { EventQueries } from '#ledger';
+import { ApprovalQueries } from '../approvals/approval.queries.js';
+import { DecideApproval } from '../approvals/decide-approval.js';
+import { CancelJob } from '../cancel/cancel-job.js';
 import { SubmitJob } from '../submit/submit-job.js';
+import { WorkspaceSettings } from '../workspaces/workspace-settings.js';
 import { ArtifactQueries } from './artifact.queries.js';
 import { JobCounts } from './job-counts.js';
 import { JobQueries } from './job.queries.js';
@@ -10,6 +14,8 @@ import { VerifyJob } from './verify-job.js';
 
 const PARTS = [
   SubmitJob,
+  WorkspaceSettings,
+  CancelJob,
   EventQueries,
   JobQueries,
   JobCounts,
@@ -17,6 +23,8 @@ const PARTS = [
   TranscriptQueries,
   LiveQueries,
   VerifyJob,
+  ApprovalQueries,
+  DecideApproval,
 ];
 
 /** What an API process needs of the runner: to submit jobs and to read them. Needs DatabaseModule beside it. */

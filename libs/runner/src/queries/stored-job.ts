@@ -1,6 +1,7 @@
 import type { Database } from '#database';
 import { headOf, jobStateOf, type JobRow, type StepRow } from '../store/job-rows.js';
 import type { StoredJob } from './job-views.js';
+import { waitingOf } from './waiting-for.js';
 
 /**
  * A job and its steps by one statement, so as of one moment: a job is never seen with steps of another.
@@ -9,9 +10,10 @@ import type { StoredJob } from './job-views.js';
 export async function readStoredJob(database: Database, workspaceId: string, jobId: string): Promise<StoredJob | null> {
   const statement = { name: 'stored-job', text: STORED_JOB, values: [workspaceId, jobId] };
   const [row] = await database.tenantQuery<JobRow & { steps: StepRow[] | null }>(workspaceId, statement);
-  return row === undefined
-    ? null
-    : { state: jobStateOf(row, row.steps ?? []), head: headOf(row), version: row.version };
+  if (row === undefined) return null;
+  const state = jobStateOf(row, row.steps ?? []);
+  const retryAt = state.steps.find((step) => step.retryAt !== null)?.retryAt ?? null;
+  return { state, head: headOf(row), version: row.version, waiting: waitingOf(row, retryAt) };
 }
 
 const STORED_JOB = `

@@ -1,15 +1,26 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#database';
+import { streamsKey } from '../store/transcript-keys.js';
+
+/** A piece of a transcript that is not stored yet. */
+export interface LiveTranscriptPiece {
+  text: string;
+  /** Who wrote which bytes of `text`; empty where all of it is standard output. */
+  streams: string;
+}
 
 /** The transcript of one attempt: stored for good, or what there is so far. */
 export type TranscriptView =
-  { stored: true; attempt: number; ref: string; sha256: string } | { stored: false; attempt: number; text: string };
+  /** `streamsRef`: the index that tells the streams apart; null where all of it is standard output. */
+  | { stored: true; attempt: number; ref: string; sha256: string; streamsRef: string | null }
+  | { stored: false; attempt: number; pieces: LiveTranscriptPiece[] };
 
 interface ExecutionRow {
   attempt: number;
   transcript_ref: string | null;
   transcript_sha256: string | null;
-  live_text: string | null;
+  transcript_streams_sha256: string | null;
+  live: LiveTranscriptPiece[] | null;
 }
 
 /** Reads what steps have printed. */
@@ -35,16 +46,19 @@ export class TranscriptQueries {
     });
     const row = rows[0];
     if (row === undefined) return null;
-    if (row.transcript_ref === null) return { stored: false, attempt: row.attempt, text: row.live_text ?? '' };
-    return { stored: true, attempt: row.attempt, ref: row.transcript_ref, sha256: row.transcript_sha256 ?? '' };
+    const { transcript_ref: ref, transcript_sha256: sha256, transcript_streams_sha256: streams } = row;
+    if (ref === null) return { stored: false, attempt: row.attempt, pieces: row.live ?? [] };
+    const streamsRef = streams === null ? null : streamsKey(ref);
+    return { stored: true, attempt: row.attempt, ref, sha256: sha256 ?? '', streamsRef };
   }
 }
 
 const TRANSCRIPT = `
-SELECT execution.attempt, execution.transcript_ref, execution.transcript_sha256,
+SELECT execution.attempt, execution.transcript_ref, execution.transcript_sha256, execution.transcript_streams_sha256,
   CASE WHEN execution.transcript_ref IS NULL THEN (
-    SELECT string_agg(chunk.text, '' ORDER BY chunk.seq) FROM transcript_chunks AS chunk WHERE chunk.sandbox_job_id = execution.id
-  ) END AS live_text
+    SELECT jsonb_agg(jsonb_build_object('text', chunk.text, 'streams', chunk.streams) ORDER BY chunk.seq)
+    FROM transcript_chunks AS chunk WHERE chunk.sandbox_job_id = execution.id
+  ) END AS live
 FROM sandbox_jobs AS execution
 WHERE execution.workspace_id = $1 AND execution.job_id = $2 AND execution.step_id = $3 AND ($4::int IS NULL OR execution.attempt = $4)
 ORDER BY execution.attempt DESC LIMIT 1`;

@@ -19,6 +19,8 @@ export interface JobState {
   status: JobStatus;
   priority: number;
   progressPercent: number;
+  /** What a command said last of how far it is. */
+  progressMessage: string | null;
   /** The phase under way, or the one that comes next; null before the start and after the last. */
   currentPhase: Phase | null;
   definition: JsonObject;
@@ -26,6 +28,20 @@ export interface JobState {
   errorCode: string | null;
   errorMessage: string | null;
   failedStepId: string | null;
+  projectId: string | null;
+  tags: string[];
+  metadata: JsonObject;
+  /** Not admitted before. */
+  runAt: string | null;
+  /** Fails when it was not started by then. */
+  expiresAt: string | null;
+  concurrency: JobConcurrency | null;
+  rateLimit: JobRateLimit | null;
+  /** The job of which this is a retry. */
+  retryOfId: string | null;
+  scheduleId: string | null;
+  /** When somebody first asked for its cancellation. */
+  cancelRequestedAt: string | null;
   createdByType: string;
   createdById: string;
   createdAt: string;
@@ -35,6 +51,20 @@ export interface JobState {
   updatedAt: string;
   /** In the order in which they run. */
   steps: StepState[];
+}
+
+/** A concurrency rule with its key filled in. */
+export interface JobConcurrency {
+  key: string;
+  limit: number;
+  onConflict: string;
+}
+
+/** A rate limit with its key filled in. */
+export interface JobRateLimit {
+  key: string;
+  limit: number;
+  periodSeconds: number;
 }
 
 export interface StepState {
@@ -47,6 +77,10 @@ export interface StepState {
   status: StepStatus;
   config: JsonObject;
   attempt: number;
+  /** How many of the attempts ended because their worker did. */
+  interruptions: number;
+  /** The next attempt does not start before; null when none is waited for. */
+  retryAt: string | null;
   outputs: { [key: string]: Json } | null;
   /** Of a COMMAND's last attempt; null for other types and where a signal or a limit ended it. */
   exitCode: number | null;

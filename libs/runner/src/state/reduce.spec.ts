@@ -57,6 +57,11 @@ const failA = event(
   { stepId: A, at: 6 },
 );
 
+const receipt: EventPayloads['job.cancelled'] = {
+  ...{ reason: 'test', requestedAt: created.timestamp, requestedBy: { type: 'api_key', id: 'k' } },
+  ...{ stopped: [], lastProcessExitAt: null, result: { steps: {} } },
+};
+
 function stepOf(state: JobState, id: string): JobState['steps'][number] {
   const step = state.steps.find((one) => one.id === id);
   if (step === undefined) throw new Error(`no step ${id}`);
@@ -102,6 +107,53 @@ describe('reduceJob: what events say', () => {
       attempt: 2,
       startedAt: startA.timestamp,
     });
+  });
+
+  it('takes what a job was created with from job.created, and what was left out as not given', () => {
+    const options = {
+      ...{ projectId: 'p', tags: ['a'], metadata: { n: 1 }, runAt: created.timestamp, expiresAt: created.timestamp },
+      concurrency: { key: 'k', limit: 2, onConflict: 'skip' },
+      rateLimit: { key: 'r', limit: 3, periodSeconds: 4 },
+    };
+    const origin = { retryOf: { jobId: 'old', from: 'a' }, schedule: { scheduleId: 's', scheduledFor: 'then' } };
+    const given = { ...created, payload: { ...created.payload, ...options, ...origin } };
+    expect(foldJob([given])).toMatchObject({ ...options, retryOfId: 'old', scheduleId: 's' });
+    expect(foldJob([created])).toMatchObject({
+      ...{ projectId: null, tags: [], metadata: {}, runAt: null, expiresAt: null },
+      ...{ concurrency: null, rateLimit: null, retryOfId: null, scheduleId: null },
+    });
+  });
+
+  it('keeps when a cancellation was asked for first, and the result of the one that came of it', () => {
+    const again = event('job.cancel_requested', { reason: 'again' }, { at: 9 });
+    const first = event('job.cancel_requested', { reason: null }, { at: 7 });
+    const state = foldJob([...inExecution, first, again, event('job.cancelled', receipt, { at: 10 })]);
+    expect(state).toMatchObject({ status: 'CANCELLED', cancelRequestedAt: first.timestamp, result: receipt.result });
+  });
+
+  it('counts interruptions apart from attempts, and waits until the time of the next attempt', () => {
+    const retryAt = '2026-11-21T09:00:00.000Z';
+    const interrupted = { attempt: 1, reason: 'INTERRUPTED', delayMs: 0 } as const;
+    const failed = { attempt: 2, reason: 'FAILED', delayMs: 1000, retryAt } as const;
+    const second = event('step.started', { key: 'a', attempt: 2 }, { stepId: A, at: 6 });
+    const third = event('step.started', { key: 'a', attempt: 3 }, { stepId: A, at: 8 });
+    const waiting = [
+      ...[...inExecution, startA, event('step.retrying', interrupted, { stepId: A, at: 5 }), second],
+      event('step.retrying', failed, { stepId: A, at: 7 }),
+    ];
+    expect(stepOf(foldJob(waiting), A)).toMatchObject({ status: 'PENDING', interruptions: 1, retryAt });
+    expect(stepOf(foldJob([...waiting, third]), A)).toMatchObject({
+      status: 'RUNNING',
+      interruptions: 1,
+      retryAt: null,
+    });
+  });
+
+  it('skips the steps of a job that never started, and takes over the outputs of reused ones', () => {
+    const skipped = event('step.skipped', { reason: 'CANCELLED' }, { stepId: A });
+    expect(stepOf(foldJob([created, skipped]), A)).toMatchObject({ status: 'SKIPPED', skipReason: 'CANCELLED' });
+    const reused = event('step.skipped', { reason: 'REUSED', outputs: { n: 7 } }, { stepId: A });
+    expect(stepOf(foldJob([...inExecution, reused]), A)).toMatchObject({ skipReason: 'REUSED', outputs: { n: 7 } });
   });
 
   it('keeps why a step failed, and why the job did', () => {
@@ -154,7 +206,8 @@ describe('reduceJob: what events say', () => {
 });
 
 describe('reduceJob: what cannot be', () => {
-  const cancelled = [created, event('job.cancelled', { reason: 'test' })];
+  const asked = event('job.cancel_requested', { reason: 'test' });
+  const cancelled = [created, asked, event('job.cancelled', receipt)];
 
   it.each<[string, FoldableEvent[], RegExp]>([
     ['no events', [], /without events/],
@@ -190,6 +243,7 @@ describe('reduceJob: what cannot be', () => {
     ],
     ['a type that nobody knows', [created, { ...created, type: 'job.exploded' }], /unknown event type job\.exploded/],
     ['an erased payload', [{ ...created, payload: null }], /erased/],
+    ['a cancellation that nobody asked for', [created, event('job.cancelled', receipt)], /nobody asked for it/],
     [
       'anything after the end',
       [...cancelled, event('credits.released', { transactionId: 't', credits: 1 })],

@@ -55,12 +55,23 @@ function created(event: FoldableEvent): JobState {
     status: 'PENDING',
     priority: payload.priority,
     progressPercent: 0,
+    progressMessage: null,
     currentPhase: null,
     definition: payload.definition,
     result: null,
     errorCode: null,
     errorMessage: null,
     failedStepId: null,
+    projectId: payload.projectId ?? null,
+    tags: payload.tags ?? [],
+    metadata: payload.metadata ?? {},
+    runAt: payload.runAt ?? null,
+    expiresAt: payload.expiresAt ?? null,
+    concurrency: payload.concurrency ?? null,
+    rateLimit: payload.rateLimit ?? null,
+    retryOfId: payload.retryOf?.jobId ?? null,
+    scheduleId: payload.schedule?.scheduleId ?? null,
+    cancelRequestedAt: null,
     createdByType: event.actorType,
     createdById: event.actorId,
     createdAt: event.timestamp,
@@ -83,6 +94,8 @@ function newStep(step: EventPayloads['job.created']['steps'][number], timestamp:
     status: 'PENDING',
     config: step.config,
     attempt: 0,
+    interruptions: 0,
+    retryAt: null,
     outputs: null,
     exitCode: null,
     errorCode: null,
@@ -129,7 +142,10 @@ const CONSEQUENCES: { [Type in EventType]: Consequence<Type> } = {
     currentPhase: 'SETUP',
     startedAt: event.timestamp,
   }),
-  'job.progress': (state, { percent }, event) => advanced(running(state, event), percent),
+  'job.progress': (state, { percent, message }, event) => ({
+    ...advanced(running(state, event), percent),
+    progressMessage: message ?? null,
+  }),
   'job.completed': (state, { result }, event) => ({
     ...endJob(state, 'COMPLETED', event),
     result,
@@ -142,18 +158,29 @@ const CONSEQUENCES: { [Type in EventType]: Consequence<Type> } = {
     failedStepId: stepId,
     result,
   }),
-  'job.cancel_requested': changesNothing,
-  'job.cancelled': (state, _payload, event) => endJob(state, 'CANCELLED', event),
+  'job.cancel_requested': (state, _payload, event) => ({
+    ...state,
+    cancelRequestedAt: state.cancelRequestedAt ?? event.timestamp,
+  }),
+  'job.cancelled': (state, { result }, event) => ({
+    ...endJob(cancelRequested(state, event), 'CANCELLED', event),
+    result,
+  }),
 
   'phase.started': (state, _payload, event) => inPhase(running(state, event), event),
   'phase.completed': endsPhase,
   'phase.failed': endsPhase,
   'phase.skipped': endsPhase,
 
+  'checkpoint.created': happensWhileRunning,
+  'checkpoint.skipped': happensWhileRunning,
+  'checkpoint.restored': happensWhileRunning,
+
   'step.started': (state, { attempt }, event) =>
     changeStep(state, event, (step) => ({
       ...moveStep(ofPhase(step, state.currentPhase, event), 'RUNNING', event),
       attempt,
+      retryAt: null,
       startedAt: step.startedAt ?? event.timestamp,
     })),
   'step.completed': (state, { outputs, exitCode, durationMs }, event) =>
@@ -163,9 +190,17 @@ const CONSEQUENCES: { [Type in EventType]: Consequence<Type> } = {
       ...endStep(step, 'FAILED', event),
       ...{ outputs, exitCode, durationMs, errorCode: code, errorMessage: message },
     })),
-  'step.skipped': (state, { reason }, event) =>
-    changeStep(state, event, (step) => ({ ...endStep(step, 'SKIPPED', event), skipReason: reason })),
-  'step.retrying': (state, _payload, event) => changeStep(state, event, (step) => moveStep(step, 'PENDING', event)),
+  'step.skipped': (state, { reason, outputs }, event) =>
+    alterStep(state, event, (step) => ({
+      ...{ ...endStep(step, 'SKIPPED', event), retryAt: null },
+      ...{ skipReason: reason, outputs: outputs ?? step.outputs },
+    })),
+  'step.retrying': (state, { reason, retryAt }, event) =>
+    changeStep(state, event, (step) => ({
+      ...moveStep(step, 'PENDING', event),
+      interruptions: step.interruptions + (reason === 'INTERRUPTED' ? 1 : 0),
+      retryAt: retryAt ?? null,
+    })),
   'step.progress': happensWhileRunning,
   'step.output': happensWhileRunning,
 
@@ -198,9 +233,14 @@ function isKnown(type: string): type is EventType {
   return Object.hasOwn(CONSEQUENCES, type);
 }
 
-/** Changes the step that the event is about; counts progress anew when one has ended. */
+/** Changes the step of a running job that the event is about; counts progress anew when one has ended. */
 function changeStep(state: JobState, event: FoldableEvent, change: (step: StepState) => StepState): JobState {
-  const index = running(state, event).steps.findIndex((step) => step.id === event.stepId);
+  return alterStep(running(state, event), event, change);
+}
+
+/** As `changeStep`, of a job that may not have been started: its steps are skipped when it never will be. */
+function alterStep(state: JobState, event: FoldableEvent, change: (step: StepState) => StepState): JobState {
+  const index = state.steps.findIndex((step) => step.id === event.stepId);
   const step = state.steps[index];
   if (step === undefined) throw new IllegalEventError(`${event.type}: the job has no step ${event.stepId}`);
   const steps = state.steps.with(index, { ...change(step), updatedAt: event.timestamp });
@@ -222,6 +262,12 @@ function moveJob(state: JobState, to: JobStatus, { type }: FoldableEvent): JobSt
 
 function endJob(state: JobState, to: JobStatus, event: FoldableEvent): JobState {
   return { ...moveJob(state, to, event), currentPhase: null, completedAt: event.timestamp };
+}
+
+/** A cancellation is the end of a request: nobody is cancelled who was not asked for. */
+function cancelRequested(state: JobState, { type }: FoldableEvent): JobState {
+  if (state.cancelRequestedAt === null) throw new IllegalEventError(`${type}: nobody asked for it`);
+  return state;
 }
 
 function moveStep(step: StepState, to: StepStatus, { type }: FoldableEvent): StepState {

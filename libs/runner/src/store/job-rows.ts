@@ -12,9 +12,27 @@ export interface JobCoreRow {
   status: JobStatus;
   priority: number;
   progress_percent: number;
+  progress_message: string | null;
   current_phase: Phase | null;
   error_code: string | null;
   error_message: string | null;
+  project_id: string | null;
+  tags: string[];
+  metadata: JsonObject;
+  run_at: Date | null;
+  expires_at: Date | null;
+  concurrency_key: string | null;
+  concurrency_limit: number | null;
+  concurrency_on_conflict: string | null;
+  rate_limit_key: string | null;
+  rate_limit_count: number | null;
+  rate_limit_period_seconds: number | null;
+  retry_of_id: string | null;
+  schedule_id: string | null;
+  cancel_requested_at: Date | null;
+  hold: JobHold | null;
+  parked_at: Date | null;
+  wake_at: Date | null;
   created_by_type: string;
   created_by_id: string;
   version: number;
@@ -25,6 +43,9 @@ export interface JobCoreRow {
   updated_at: Date;
 }
 
+/** Why a PENDING job is not looked at by admission for now. */
+export type JobHold = 'DELAY' | 'CONCURRENCY' | 'RATE_LIMIT';
+
 /** A whole row of `runner_jobs`, without its steps. */
 export interface JobRow extends JobCoreRow {
   definition: JsonObject;
@@ -34,10 +55,13 @@ export interface JobRow extends JobCoreRow {
   head_hash: string;
   epoch: number;
   offers: number;
+  workdir_host: string | null;
+  workdir_kept: boolean;
 }
 
-export const JOB_CORE_COLUMNS = `id, workspace_id, kind, name, status, priority, progress_percent, current_phase, error_code, error_message,
-  created_by_type, created_by_id, version, created_at, queued_at, started_at, completed_at, updated_at`;
+export const JOB_CORE_COLUMNS = `id, workspace_id, kind, name, status, priority, progress_percent, progress_message, current_phase, error_code,
+  error_message, project_id, tags, metadata, run_at, expires_at, concurrency_key, concurrency_limit, concurrency_on_conflict, rate_limit_key,
+  rate_limit_count, rate_limit_period_seconds, retry_of_id, schedule_id, cancel_requested_at, hold, parked_at, wake_at, created_by_type, created_by_id, version, created_at, queued_at, started_at, completed_at, updated_at`;
 
 /** What `JobCoreRow` says of a job. */
 export type JobCore = Omit<JobState, 'definition' | 'result' | 'failedStepId' | 'steps'>;
@@ -53,6 +77,8 @@ export interface StepRow {
   status: StepStatus;
   config: JsonObject;
   attempt: number;
+  interruptions: number;
+  retry_at: Date | string | null;
   outputs: { [key: string]: Json } | null;
   exit_code: number | null;
   error_code: string | null;
@@ -91,9 +117,20 @@ export function jobCoreOf(row: JobCoreRow): JobCore {
     status: row.status,
     priority: row.priority,
     progressPercent: row.progress_percent,
+    progressMessage: row.progress_message,
     currentPhase: row.current_phase,
     errorCode: row.error_code,
     errorMessage: row.error_message,
+    projectId: row.project_id,
+    tags: row.tags,
+    metadata: row.metadata,
+    runAt: iso(row.run_at),
+    expiresAt: iso(row.expires_at),
+    concurrency: concurrencyOf(row),
+    rateLimit: rateLimitOf(row),
+    retryOfId: row.retry_of_id,
+    scheduleId: row.schedule_id,
+    cancelRequestedAt: iso(row.cancel_requested_at),
     createdByType: row.created_by_type,
     createdById: row.created_by_id,
     createdAt: row.created_at.toISOString(),
@@ -102,6 +139,16 @@ export function jobCoreOf(row: JobCoreRow): JobCore {
     completedAt: iso(row.completed_at),
     updatedAt: row.updated_at.toISOString(),
   };
+}
+
+function concurrencyOf(row: JobCoreRow): JobCore['concurrency'] {
+  const { concurrency_key: key, concurrency_limit: limit, concurrency_on_conflict: onConflict } = row;
+  return key === null || limit === null || onConflict === null ? null : { key, limit, onConflict };
+}
+
+function rateLimitOf(row: JobCoreRow): JobCore['rateLimit'] {
+  const { rate_limit_key: key, rate_limit_count: limit, rate_limit_period_seconds: periodSeconds } = row;
+  return key === null || limit === null || periodSeconds === null ? null : { key, limit, periodSeconds };
 }
 
 export function stepStateOf(row: StepRow): StepState {
@@ -115,6 +162,8 @@ export function stepStateOf(row: StepRow): StepState {
     status: row.status,
     config: row.config,
     attempt: row.attempt,
+    interruptions: row.interruptions,
+    retryAt: iso(row.retry_at),
     outputs: row.outputs,
     exitCode: row.exit_code,
     errorCode: row.error_code,

@@ -44,8 +44,13 @@ function jobRow(transition: Transition): { [key: string]: Json } {
     headSeq: transition.head.seq,
     headHash: transition.head.hash,
     delivery: transition.delivery,
+    wakeAt: transition.wakeAt,
+    workdirHost: transition.workdir?.host ?? null,
+    workdirKept: transition.workdir?.kept ?? null,
     status: after.status,
     progressPercent: after.progressPercent,
+    progressMessage: after.progressMessage,
+    cancelRequestedAt: after.cancelRequestedAt,
     currentPhase: after.currentPhase,
     result: after.result === before.result ? null : after.result,
     errorCode: after.errorCode,
@@ -66,10 +71,22 @@ function changedSteps(transition: Transition): object[] {
 }
 
 function stepRow(job: JobState, step: StepState): object {
-  const { id, status, attempt, outputs, exitCode, errorCode, errorMessage, skipReason } = step;
+  const { id, status, attempt, interruptions, retryAt, outputs, exitCode, errorCode, errorMessage, skipReason } = step;
   const { tokensInput, tokensOutput, durationMs, startedAt, completedAt, updatedAt } = step;
   return {
-    ...{ id, jobId: job.id, status, attempt, outputs, exitCode, errorCode, errorMessage, skipReason },
+    ...{
+      id,
+      jobId: job.id,
+      status,
+      attempt,
+      interruptions,
+      retryAt,
+      outputs,
+      exitCode,
+      errorCode,
+      errorMessage,
+      skipReason,
+    },
     ...{ tokensInput, tokensOutput, durationMs, startedAt, completedAt, updatedAt },
   };
 }
@@ -85,44 +102,49 @@ function notifications(transitions: Transition[]): string[] {
 const STATEMENT = `
 WITH moved AS (
   UPDATE runner_jobs AS job SET
-    status = i.status, progress_percent = i."progressPercent", current_phase = i."currentPhase",
+    status = i.status, hold = CASE i.status WHEN 'PENDING' THEN job.hold END, progress_percent = i."progressPercent", progress_message = i."progressMessage", current_phase = i."currentPhase",
     result = coalesce(i.result, job.result), error_code = i."errorCode", error_message = i."errorMessage", failed_step_id = i."failedStepId",
-    queued_at = i."queuedAt", started_at = i."startedAt", completed_at = i."completedAt", updated_at = i."updatedAt",
+    queued_at = i."queuedAt", started_at = i."startedAt", completed_at = i."completedAt", updated_at = i."updatedAt", cancel_requested_at = i."cancelRequestedAt",
     head_seq = i."headSeq", head_hash = i."headHash", version = job.version + 1,
     lease_owner = CASE i.delivery WHEN 'keep' THEN job.lease_owner END,
     lease_expires_at = CASE i.delivery WHEN 'keep' THEN job.lease_expires_at END,
     offers = job.offers + CASE i.delivery WHEN 'offer' THEN 1 ELSE 0 END,
-    offered_at = CASE i.delivery WHEN 'offer' THEN now() ELSE job.offered_at END
+    offered_at = CASE i.delivery WHEN 'offer' THEN now() ELSE job.offered_at END,
+    parked_at = CASE i.delivery WHEN 'park' THEN now() END, wake_at = i."wakeAt",
+    workdir_host = coalesce(i."workdirHost", job.workdir_host), workdir_kept = coalesce(i."workdirKept", job.workdir_kept)
   FROM jsonb_to_recordset($1::jsonb) AS i(
-    id uuid, epoch int, "seqBefore" int, "headSeq" int, "headHash" text, delivery text, status runner_job_status, "progressPercent" smallint,
+    id uuid, epoch int, "seqBefore" int, "headSeq" int, "headHash" text, delivery text, "wakeAt" timestamptz, "workdirHost" text, "workdirKept" boolean, status runner_job_status,
+    "progressPercent" smallint, "progressMessage" text, "cancelRequestedAt" timestamptz,
     "currentPhase" job_step_phase, result jsonb, "errorCode" text, "errorMessage" text, "failedStepId" uuid,
     "queuedAt" timestamptz, "startedAt" timestamptz, "completedAt" timestamptz, "updatedAt" timestamptz)
   WHERE job.id = i.id AND job.epoch = i.epoch AND job.head_seq = i."seqBefore"
   RETURNING job.id
 ), stepped AS (
   UPDATE job_steps AS step SET
-    status = i.status, attempt = i.attempt, outputs = i.outputs, exit_code = i."exitCode", error_code = i."errorCode", error_message = i."errorMessage",
+    status = i.status, attempt = i.attempt, interruptions = i.interruptions, retry_at = i."retryAt", outputs = i.outputs, exit_code = i."exitCode", error_code = i."errorCode", error_message = i."errorMessage",
     skip_reason = i."skipReason", tokens_input = i."tokensInput", tokens_output = i."tokensOutput", duration_ms = i."durationMs",
     started_at = i."startedAt", completed_at = i."completedAt", updated_at = i."updatedAt", version = step.version + 1
   FROM jsonb_to_recordset($2::jsonb) AS i(
-    id uuid, "jobId" uuid, status job_step_status, attempt int, outputs jsonb, "exitCode" int, "errorCode" text, "errorMessage" text, "skipReason" text,
+    id uuid, "jobId" uuid, status job_step_status, attempt int, interruptions int, "retryAt" timestamptz, outputs jsonb, "exitCode" int, "errorCode" text, "errorMessage" text, "skipReason" text,
     "tokensInput" int, "tokensOutput" int, "durationMs" int, "startedAt" timestamptz, "completedAt" timestamptz, "updatedAt" timestamptz)
   WHERE step.id = i.id AND i."jobId" IN (SELECT id FROM moved)
 ), executed AS (
   INSERT INTO sandbox_jobs AS s (
     id, workspace_id, job_id, step_id, attempt, status, driver, started_at, ended_at, duration_ms, exit_code, signal, failure_code,
-    transcript_ref, transcript_bytes, transcript_sha256, transcript_truncated, metadata)
+    transcript_ref, transcript_bytes, transcript_sha256, transcript_truncated, transcript_streams_sha256, metadata)
   SELECT i.id, i."workspaceId", i."jobId", i."stepId", i.attempt, i.status, i.driver, i."startedAt", i."endedAt", i."durationMs", i."exitCode", i.signal,
-    i."failureCode", i."transcriptRef", i."transcriptBytes", i."transcriptSha256", i."transcriptTruncated", i.metadata
+    i."failureCode", i."transcriptRef", i."transcriptBytes", i."transcriptSha256", i."transcriptTruncated", i."transcriptStreamsSha256",
+    i.metadata
   FROM jsonb_to_recordset($3::jsonb) AS i(
     id uuid, "workspaceId" uuid, "jobId" uuid, "stepId" uuid, attempt int, status text, driver text, "startedAt" timestamptz, "endedAt" timestamptz,
     "durationMs" int, "exitCode" int, signal text, "failureCode" text, "transcriptRef" text, "transcriptBytes" bigint, "transcriptSha256" text,
-    "transcriptTruncated" boolean, metadata jsonb)
+    "transcriptTruncated" boolean, "transcriptStreamsSha256" text, metadata jsonb)
   WHERE i."jobId" IN (SELECT id FROM moved)
   ON CONFLICT (id) DO UPDATE SET
     status = excluded.status, started_at = excluded.started_at, ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, exit_code = excluded.exit_code,
     signal = excluded.signal, failure_code = excluded.failure_code, transcript_ref = excluded.transcript_ref, transcript_bytes = excluded.transcript_bytes,
-    transcript_sha256 = excluded.transcript_sha256, transcript_truncated = excluded.transcript_truncated, metadata = excluded.metadata
+    transcript_sha256 = excluded.transcript_sha256, transcript_truncated = excluded.transcript_truncated,
+    transcript_streams_sha256 = excluded.transcript_streams_sha256, metadata = excluded.metadata
   RETURNING s.id, s.status
 ), dropped AS (
   DELETE FROM transcript_chunks WHERE sandbox_job_id IN (SELECT id FROM executed WHERE status <> 'running')

@@ -1,3 +1,4 @@
+import { commandRules, jobOptions, jobRuleSchemas } from './definition-rules.js';
 import type { JsonSchema } from './json-schema.js';
 
 const expression = (description: string): JsonSchema => ({ type: 'string', description });
@@ -46,11 +47,29 @@ export const definitionSchemas: Record<string, JsonSchema> = {
       kind: { type: 'string', enum: ['PIPELINE'], default: 'PIPELINE' },
       priority: { type: 'integer', minimum: 0, maximum: 9, default: 5, description: '0 is taken first.' },
       env: environment,
+      secrets: {
+        type: 'object',
+        description:
+          'Values that steps get by naming them, at most 50 and 32 KiB together. They are stored sealed, are no part of the definition that is kept and answered (it has `secretNames`), and are masked in whatever commands print. Not in a batch and not in a schedule.',
+        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+        additionalProperties: { type: 'string', minLength: 8 },
+      },
+      ...jobOptions,
       steps: { type: 'array', minItems: 1, maxItems: 500, items: { $ref: '#/components/schemas/StepDefinition' } },
     },
     required: ['name', 'steps'],
     additionalProperties: false,
   },
+  JobBatch: {
+    type: 'object',
+    description: 'Jobs that are accepted together, or not at all.',
+    properties: {
+      jobs: { type: 'array', minItems: 1, maxItems: 1000, items: { $ref: '#/components/schemas/JobDefinition' } },
+    },
+    required: ['jobs'],
+    additionalProperties: false,
+  },
+  ...jobRuleSchemas,
   StepDefinition: {
     oneOf: ['CommandStep', 'GateStep', 'ArtifactStep'].map((name) => ({ $ref: `#/components/schemas/${name}` })),
     description: 'A step of one of the types.',
@@ -65,6 +84,12 @@ export const definitionSchemas: Record<string, JsonSchema> = {
     uses: { type: 'string', minLength: 1, description: 'A built-in action instead of `run`.' },
     with: { type: 'object', additionalProperties: true, description: 'Arguments of the action.' },
     env: environment,
+    secrets: {
+      type: 'array',
+      maxItems: 50,
+      items: { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+      description: "Names of the job's secrets that the command gets as variables.",
+    },
     limits: {
       type: 'object',
       description: 'Bounds of this command.',
@@ -72,14 +97,20 @@ export const definitionSchemas: Record<string, JsonSchema> = {
         memoryMb: limit('Mebibytes of memory.'),
         processes: limit('Processes at a time.'),
         fileSizeMb: limit('Mebibytes of one file.'),
+        diskMb: limit('Mebibytes of the workdir and /tmp together.'),
         outputKb: limit('Kibibytes of transcript that are kept.'),
       },
       additionalProperties: false,
     },
+    ...commandRules,
   }),
-  GateStep: step('GATE', 'A gate', ['condition'], {
-    condition: expression('CEL over `steps.<key>` and `job`. The step fails when it is not true.'),
-  }),
+  GateStep: {
+    ...step('GATE', 'A gate', [], {
+      condition: expression('CEL over `steps.<key>` and `job`. The step fails when it is not true.'),
+      approval: { $ref: '#/components/schemas/Approval' },
+    }),
+    anyOf: [{ required: ['condition'] }, { required: ['approval'] }],
+  },
   ArtifactStep: step('ARTIFACT', 'Artifacts', ['paths'], {
     paths: {
       type: 'array',

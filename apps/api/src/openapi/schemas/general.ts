@@ -1,6 +1,21 @@
 import { ERROR_CODES } from '#kernel';
 import { ALL_SCOPES } from '#identity';
-import { id, record, text, type JsonSchema } from './json-schema.js';
+import { MAX_RUNNING_JOBS } from '#runner';
+import { id, nullable, record, text, time, type JsonSchema } from './json-schema.js';
+
+const WORKSPACE_SETTINGS = {
+  maxRunningJobs: {
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_RUNNING_JOBS,
+    description: 'Jobs of the workspace that run at a time; null for no limit of its own.',
+  },
+  requireFourEyes: {
+    type: 'boolean',
+    description: 'Whether the key that submitted a job may not decide about its approvals.',
+  },
+  allowNetwork: { type: 'boolean', description: 'Whether steps may ask for the network.' },
+} satisfies Record<string, JsonSchema>;
 
 export const generalSchemas: Record<string, JsonSchema> = {
   Problem: {
@@ -17,6 +32,7 @@ export const generalSchemas: Record<string, JsonSchema> = {
         description: 'The rules that the request breaks.',
         items: { $ref: '#/components/schemas/FieldError' },
       },
+      state: text('With `CONFLICT`: the state of what the request was about, where that stands in its way.'),
     },
     required: ['type', 'title', 'status', 'code', 'detail'],
     additionalProperties: false,
@@ -32,7 +48,23 @@ export const generalSchemas: Record<string, JsonSchema> = {
     keyId: id('The key.'),
     keyName: text('The name it was given.'),
     scopes: { type: 'array', items: { type: 'string', enum: ALL_SCOPES }, description: 'What it may do.' },
+    roles: { type: 'array', items: { type: 'string' }, description: 'Which roles of approvals it carries.' },
   }),
+  Workspace: record('A workspace and what is decided for all of its jobs.', {
+    id: id('UUID v7.'),
+    name: text('For people.'),
+    ...WORKSPACE_SETTINGS,
+    maxRunningJobs: nullable(WORKSPACE_SETTINGS.maxRunningJobs),
+    version: { type: 'integer', minimum: 1, description: 'Rises with every change; the value of the ETag.' },
+    createdAt: time('When it was made.'),
+    updatedAt: time('When it was last changed.'),
+  }),
+  WorkspaceChange: {
+    type: 'object',
+    description: 'What is to be changed; what is left out stays.',
+    properties: { ...WORKSPACE_SETTINGS, maxRunningJobs: nullable(WORKSPACE_SETTINGS.maxRunningJobs) },
+    additionalProperties: false,
+  },
   Health: {
     type: 'object',
     description: 'Whether the server can work, and what is wrong.',

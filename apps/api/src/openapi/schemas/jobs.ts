@@ -1,3 +1,4 @@
+import { WAIT_REASONS } from '#runner';
 import { anyObject, count, id, nullable, record, ref, sha256, text, time, type JsonSchema } from './json-schema.js';
 
 const PHASES = ['SETUP', 'EXECUTION', 'VALIDATION', 'CLEANUP'];
@@ -29,8 +30,20 @@ const jobSummary: Record<string, JsonSchema> = {
     maximum: 100,
     description: 'The share of steps that are over; 100 only for a job that is.',
   },
+  progressMessage: nullable(text('What a command said last of how far it is.')),
   currentPhase: nullable(phase),
   error: nullable(ref('ErrorSummary')),
+  waitingFor: nullable(ref('WaitingFor')),
+  projectId: nullable(id('The project, as submitted.')),
+  tags: { type: 'array', items: { type: 'string' }, description: 'As submitted, without doubles, sorted.' },
+  metadata: anyObject('As submitted.'),
+  runAt: nullable(time('It does not start before.')),
+  expiresAt: nullable(time('It fails with EXPIRED when it was not started by then.')),
+  concurrency: nullable(ref('JobConcurrency')),
+  rateLimit: nullable(ref('JobRateLimit')),
+  retryOf: nullable(id('The job of which this is a retry.')),
+  scheduleId: nullable(id('The schedule that made it.')),
+  cancelRequestedAt: nullable(time('When somebody first asked for its cancellation.')),
   createdBy: record('Who submitted it.', { type: text('`api_key`, `user` or `system`.'), id: text('Its id.') }),
   version: { type: 'integer', minimum: 1, description: 'Rises with every change; the value of the ETag.' },
   createdAt: time('When it was accepted.'),
@@ -41,7 +54,27 @@ const jobSummary: Record<string, JsonSchema> = {
 };
 
 export const jobSchemas: Record<string, JsonSchema> = {
+  CancelJob: {
+    type: 'object',
+    description: 'Why a job is to be cancelled.',
+    properties: { reason: { type: 'string', minLength: 1, maxLength: 1_000, description: 'Kept in the ledger.' } },
+    additionalProperties: false,
+  },
   ErrorSummary: errorSummary,
+  WaitingFor: record('What keeps a job from going on, as far as that is known.', {
+    reason: { type: 'string', enum: WAIT_REASONS, description: 'What it waits for.' },
+    until: nullable(time('When that is over at the latest; null where there is no such time.')),
+  }),
+  JobConcurrency: record('How many jobs with the same key run at a time.', {
+    key: text('Filled in.'),
+    limit: { type: 'integer', minimum: 1, description: 'So many.' },
+    onConflict: { type: 'string', enum: ['queue', 'skip', 'cancel-running'], description: 'What the others do.' },
+  }),
+  JobRateLimit: record('How many jobs with the same key start in a period.', {
+    key: text('Filled in.'),
+    limit: { type: 'integer', minimum: 1, description: 'So many.' },
+    periodSeconds: { type: 'integer', minimum: 1, description: 'The length of the period.' },
+  }),
   RunnerJobSummary: record('One run, without its steps.', jobSummary),
   RunnerJob: record('One run with its steps.', {
     ...jobSummary,
@@ -68,6 +101,8 @@ export const jobSchemas: Record<string, JsonSchema> = {
     type: { type: 'string', enum: STEP_TYPES, description: 'Who executes it.' },
     status: { type: 'string', enum: STEP_STATUSES, description: 'COMPLETED, FAILED and SKIPPED are final.' },
     attempt: count('0 before the first start.'),
+    interruptions: count('How many of the attempts ended because their worker did.'),
+    retryAt: nullable(time('The next attempt does not start before; null when none is waited for.')),
     outputs: nullable(anyObject('What the step said for later steps.')),
     exitCode: nullable({ type: 'integer', description: "Of a COMMAND's last attempt." }),
     error: nullable(ref('ErrorSummary')),

@@ -10,5 +10,10 @@ export const pageSchemas: Record<string, JsonSchema> = {
   RunnerJobPage: page('RunnerJobSummary'),
   JobEventPage: page('JobEvent'),
   ArtifactPage: page('Artifact'),
+  ApprovalPage: page('Approval'),
+  SchedulePage: page('Schedule'),
+  RunnerJobBatch: record('The accepted jobs, in the order of the definitions.', {
+    items: { type: 'array', items: ref('RunnerJobSummary') },
+  }),
   JobStepList: record('All steps of a job.', { items: { type: 'array', items: ref('JobStep') } }),
 };

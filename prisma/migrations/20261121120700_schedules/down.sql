@@ -1,0 +1,2 @@
+DROP INDEX "runner_jobs_schedule_unfinished_idx";
+DROP TABLE "schedules";

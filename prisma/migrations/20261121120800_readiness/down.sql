@@ -1,0 +1,1 @@
+DROP FUNCTION runledger_work_stands_still(interval);
