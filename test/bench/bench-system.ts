@@ -19,6 +19,8 @@ export interface BenchSystem {
   /** By name, for figures per process. */
   pids: Record<string, number>;
   redis: RedisServer | undefined;
+  /** As the API's role. */
+  apiDatabaseUrl: string;
   /** As the owner of the database. */
   sql<Row extends object>(text: string): Promise<Row[]>;
   stop(): Promise<void>;
@@ -43,6 +45,7 @@ export async function startBenchSystem(backend: Backend, environment: Record<str
   const worker = await startProcess('worker', ['--queues', 'runner'], { ...shared, DATABASE_URL: postgres.workerUrl });
   return {
     ...{ backend, url: String(api.ready['url']), workspaceId, apiKey: apiKey ?? '', redis },
+    apiDatabaseUrl: postgres.apiUrl,
     pids: {
       api: api.pid,
       worker: worker.pid,

@@ -4,7 +4,7 @@ import { call, streamToEnd } from './http.js';
 import { cpuSeconds, peakRssMiB } from './process-usage.js';
 
 /** Four steps that cost nothing but the engine: one gate a phase. */
-const JOB = {
+export const JOB = {
   name: 'bench',
   steps: PHASES.map((phase) => ({ key: phase.toLowerCase(), phase, type: 'GATE', condition: 'true' })),
 };
@@ -83,7 +83,7 @@ async function submitMany(system: BenchSystem, jobs: number): Promise<string[]> 
   return ids;
 }
 
-async function allOver(system: BenchSystem): Promise<void> {
+export async function allOver(system: BenchSystem): Promise<void> {
   for (;;) {
     const [row] = await system.sql<{ open: boolean }>(
       `SELECT EXISTS (SELECT FROM runner_jobs WHERE status IN ('PENDING', 'QUEUED', 'RUNNING')) AS open`,

@@ -19,7 +19,7 @@ export type Cut = 'silence' | 'reset' | 'black hole';
  */
 export async function cutOff(system: FaultSystem, from: 'PostgreSQL' | 'Redis', cuts: Cut[]): Promise<void> {
   const done = measure(`20 s cut between worker and ${from}: ${cuts.join(', ')}`, system.backend);
-  const jobs = scaled({ short: 20, long: 150 });
+  const jobs = scaled({ short: 20, long: 60 });
   const worlds = await Promise.all(cuts.map(() => startBehindLink(system, from)));
   await system.startWorker();
   const ids = await system.submit(countedJobs(jobs, system.marks, [0.5, 4]));

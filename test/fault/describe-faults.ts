@@ -1,3 +1,4 @@
+import { hasBubblewrap } from '#testing';
 import { killAtEveryCommit } from './commit-boundaries.js';
 import { cutOff } from './cut-off.js';
 import { crashPostgres } from './database-loss.js';
@@ -5,7 +6,7 @@ import { FaultSystem, type Backend } from './fault-system.js';
 import { crashRedis, flushRedis } from './queue-loss.js';
 import { LONG, scaled } from './scale.js';
 import { killApiInSubmission } from './submission.js';
-import { killWorkersAtRandom } from './worker-kill.js';
+import { killWorkersAtRandom, killWorkerWithSandboxes } from './worker-kill.js';
 import { pauseWorker } from './worker-pause.js';
 
 const PATIENCE_MS = 240_000;
@@ -29,6 +30,12 @@ export function describeFaults(backend: Backend): void {
   };
 
   fault('workers killed at random: their jobs go on with others', BOTH, killWorkersAtRandom);
+  if (hasBubblewrap())
+    fault(
+      'a worker killed with its sandboxes: nothing of them is left, and their jobs go on',
+      [],
+      killWorkerWithSandboxes,
+    );
   fault('workers killed right before a commit: it never was, and happens once', BOTH, (one) =>
     killAtEveryCommit(one, 'before', scaled({ short: [4], long: undefined })),
   );

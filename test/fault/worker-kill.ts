@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AppProcess } from '#testing';
-import { allOver, expectGuarantees, factsOf, marksOf } from './evidence.js';
+import { processesOf } from '../e2e/processes.js';
+import { until } from '../e2e/system/system-fixture.js';
+import { allOver, expectGuarantees, expectNoProcesses, factsOf, marksOf } from './evidence.js';
 import { measure } from './figures.js';
 import type { FaultSystem } from './fault-system.js';
 import { scaled } from './scale.js';
 import { heldBy, takeoverTimes, type Orphan } from './takeover.js';
-import { countedJobs } from './workload.js';
+import { countedJobs, sandboxedJob } from './workload.js';
 
 /** Of the guarantee, with the default lease and pause between two looks. */
 const TAKEN_OVER_WITHIN_MS = 10_000;
@@ -35,6 +37,29 @@ export async function killWorkersAtRandom(system: FaultSystem): Promise<void> {
   done(jobs, kills, await expectGuarantees(system, ids), times);
   expect(times.length).toBeGreaterThan(0);
   expect(Math.max(...times)).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+}
+
+/** The same once, with commands in a sandbox: all of their processes go with the worker. */
+export async function killWorkerWithSandboxes(system: FaultSystem): Promise<void> {
+  const done = measure('worker kill -9, commands in bubblewrap', system.backend);
+  const victim = await system.startWorker({ SANDBOX: 'bubblewrap' });
+  const ids = await system.submit(Array.from({ length: 10 }, () => sandboxedJob(system.marks)));
+  await until('commands', () => (commands(system).length >= 10 ? true : null));
+  const killedAt = Date.now();
+  await victim.kill();
+  const orphans = await heldBy(system, victim.pid, killedAt);
+  await expectNoProcesses(system, 5_000);
+  await system.startWorker({ SANDBOX: 'bubblewrap' });
+  await allOver(system, ids, 120_000);
+  const times = takeoverTimes(orphans, await factsOf(system, ids));
+  done(ids.length, 1, await expectGuarantees(system, ids, 60_000, false), times);
+  expect(times.length).toBeGreaterThan(0);
+  expect(Math.max(...times)).toBeLessThan(TAKEN_OVER_WITHIN_MS);
+}
+
+function commands(system: FaultSystem): number[] {
+  const ours = new Set(system.apps.map(({ pid }) => pid));
+  return processesOf(system.marks).filter((pid) => !ours.has(pid));
 }
 
 /** Until a command of these jobs has begun and some are left to do. */

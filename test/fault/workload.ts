@@ -48,6 +48,21 @@ export function lingeringJob(marks: string, firstSeconds: number): object {
   };
 }
 
+/** Leaves no mark, but its processes can be told from all others by the path in their environment. */
+export function sandboxedJob(marks: string): object {
+  return {
+    name: 'sandboxed',
+    env: { MARKS: marks },
+    steps: [
+      {
+        ...{ key: 'work', type: 'COMMAND' },
+        run: `if [ "$RUNLEDGER_ATTEMPT" = 1 ]; then (trap '' TERM; sleep 300) & sleep 300; fi`,
+      },
+      { key: 'tidy', phase: 'CLEANUP', type: 'COMMAND', run: 'true' },
+    ],
+  };
+}
+
 /** Every kind of commit that a job's life has: commands in two phases, a gate, an artifact, and a hand-over between all of them. */
 export function everyCommitJob(marks: string): object {
   return {

@@ -15,6 +15,7 @@ import { MetricsController } from './metrics/metrics.controller.js';
 import { CancelController } from './runner-jobs/cancel.controller.js';
 import { LedgerController } from './runner-jobs/ledger.controller.js';
 import { ResultsController } from './runner-jobs/results.controller.js';
+import { RetryController } from './runner-jobs/retry.controller.js';
 import { RunnerJobsController } from './runner-jobs/runner-jobs.controller.js';
 import { Schedules } from '#schedules';
 import { SchedulesController } from './schedules/schedules.controller.js';
@@ -40,6 +41,7 @@ export class ApiModule {
         WorkspacesController,
         RunnerJobsController,
         CancelController,
+        RetryController,
         SchedulesController,
         LedgerController,
         ResultsController,

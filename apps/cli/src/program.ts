@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { approvalsCommands } from './commands/approvals.commands.js';
 import { artifactsCommand } from './commands/artifacts.command.js';
 import { cancelCommand } from './commands/cancel.command.js';
 import { dbCommand } from './commands/db.command.js';
@@ -8,6 +9,7 @@ import { jobsCommand } from './commands/jobs.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { eventsCommand, verifyCommand } from './commands/ledger.commands.js';
 import { logsCommand } from './commands/logs.command.js';
+import { retryCommand } from './commands/retry.command.js';
 import { schedulesCommand } from './commands/schedules.command.js';
 import { startCommand } from './commands/start.command.js';
 import { submitCommand } from './commands/submit.command.js';
@@ -41,6 +43,8 @@ export function buildProgram(terminal: Terminal): Command {
   submitCommand(program, terminal);
   jobsCommand(program, terminal);
   cancelCommand(program, terminal);
+  approvalsCommands(program, terminal);
+  retryCommand(program, terminal);
   eventsCommand(program, terminal);
   logsCommand(program, terminal);
   verifyCommand(program, terminal);

@@ -75,7 +75,9 @@ describe('ExportArchive', () => {
     expect(await buffer(other.read(blobs))).toEqual(bytes);
     // Twice from the same archive too, and what this version of the format has always given.
     expect(await buffer(one.read(blobs))).toEqual(bytes);
-    expect(createHash('sha256').update(bytes).digest('hex')).toBe('8615b4b0a8e9d3916aa00a7080658d90443d37bf1a0b496c84f9393be80f99c7');
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(
+      '8615b4b0a8e9d3916aa00a7080658d90443d37bf1a0b496c84f9393be80f99c7',
+    );
     const changed = new ExportArchive([...forth.slice(1), await file('file', 'one', 'First')]);
     expect(changed.sha256).not.toBe(one.sha256);
   });

@@ -2,6 +2,9 @@ import { followJob, type FollowItem, type FollowOptions } from './follow-job.js'
 import { Http, type Query } from './http.js';
 import { jsonLines } from './json-lines.js';
 import type {
+  Approval,
+  ApprovalDetail,
+  ApprovalStatus,
   Artifact,
   Identity,
   JobEvent,
@@ -45,6 +48,15 @@ export interface JobFilter {
   /** Texts, numbers, true and false at the top of the metadata, by name: all of them. */
   metadata?: Record<string, string>;
   /** Jobs per request, 1 to 200. */
+  pageSize?: number;
+}
+
+export interface ApprovalFilter {
+  /** Default: PENDING. */
+  status?: ApprovalStatus | 'ALL';
+  jobId?: string;
+  scope?: string;
+  /** Approvals per request, 1 to 200. */
   pageSize?: number;
 }
 
@@ -104,6 +116,15 @@ export class RunledgerClient {
   async cancel(jobId: string, reason?: string): Promise<RunnerJob> {
     const body = reason === undefined ? {} : { reason };
     return this.http.json<RunnerJob>({ method: 'POST', path: await this.job(jobId, '/cancel'), body });
+  }
+
+  /**
+   * Makes a new job of one that failed or was cancelled.
+   * @param from `failed-step` (the default), `start`, or the key of the first step that is to run again
+   */
+  async retry(jobId: string, from?: string): Promise<RunnerJob> {
+    const body = from === undefined ? {} : { from };
+    return this.http.json<RunnerJob>({ method: 'POST', path: await this.job(jobId, '/retry'), body });
   }
 
   async getJob(jobId: string): Promise<RunnerJob> {
@@ -192,6 +213,25 @@ export class RunledgerClient {
     return this.job(jobId, `/steps/${encodeURIComponent(stepId)}/transcript`);
   }
 
+  /** Those that wait for a decision, oldest first; with another status newest first. */
+  async *listApprovals({ pageSize, ...filter }: ApprovalFilter = {}): AsyncGenerator<Approval> {
+    yield* this.pages<Approval>(await this.inWorkspace('/approvals'), { ...filter, limit: pageSize });
+  }
+
+  async getApproval(approvalId: string): Promise<ApprovalDetail> {
+    return this.http.json<ApprovalDetail>({ path: await this.approval(approvalId) });
+  }
+
+  /** Recorded once and for good; the same decision again by the same key answers what was recorded. */
+  grantApproval(approvalId: string, comment?: string): Promise<ApprovalDetail> {
+    return this.decide(approvalId, 'grant', comment);
+  }
+
+  /** As `grantApproval`; one rejection settles the approval. */
+  rejectApproval(approvalId: string, comment?: string): Promise<ApprovalDetail> {
+    return this.decide(approvalId, 'reject', comment);
+  }
+
   /** The settings of the workspace. */
   async getWorkspace(): Promise<Workspace> {
     return this.http.json<Workspace>({ path: await this.inWorkspace('') });
@@ -242,6 +282,19 @@ export class RunledgerClient {
 
   private async schedule(id: string, rest = ''): Promise<string> {
     return this.inWorkspace(`/schedules/${encodeURIComponent(id)}${rest}`);
+  }
+
+  private async decide(approvalId: string, decision: string, comment: string | undefined): Promise<ApprovalDetail> {
+    const body = comment === undefined ? {} : { comment };
+    return this.http.json<ApprovalDetail>({
+      method: 'POST',
+      path: await this.approval(approvalId, `/${decision}`),
+      body,
+    });
+  }
+
+  private approval(id: string, rest = ''): Promise<string> {
+    return this.inWorkspace(`/approvals/${encodeURIComponent(id)}${rest}`);
   }
 
   private async bytes(

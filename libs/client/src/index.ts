@@ -1,6 +1,7 @@
 export type * from './types.js';
 export { RunledgerClient } from './client.js';
 export type {
+  ApprovalFilter,
   ArtifactFilter,
   ArtifactScope,
   ArtifactSeries,

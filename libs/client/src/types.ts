@@ -218,6 +218,8 @@ export interface Problem {
   detail: string;
   instance?: string;
   errors?: { field: string; rule: string; message: string }[];
+  /** With `CONFLICT`: the state of what the request was about. */
+  state?: string;
 }
 
 /** What `GET /v1/me` says about the presented key. */

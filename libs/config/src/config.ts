@@ -43,6 +43,8 @@ export interface Config {
     driver: SandboxDriverName;
     /** Host paths that every sandboxed step may read, at the same path. */
     readOnlyPaths: string[];
+    /** The image and the engine of the driver `docker`. */
+    docker: { image: string; socket: string };
   };
   runner: {
     /** Jobs that one worker process carries at a time. */
@@ -61,7 +63,7 @@ export interface Config {
   log: { level: LogLevel };
 }
 
-export const SANDBOX_DRIVERS = ['bubblewrap', 'process'] as const;
+export const SANDBOX_DRIVERS = ['bubblewrap', 'docker', 'process'] as const;
 export type SandboxDriverName = (typeof SANDBOX_DRIVERS)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;

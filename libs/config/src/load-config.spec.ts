@@ -9,7 +9,11 @@ describe('loadConfig', () => {
     expect(config.redisUrl).toBeUndefined();
     expect(config.dataDir).toBe(resolve('.runledger'));
     expect(config.http).toEqual({ host: '127.0.0.1', port: 3000 });
-    expect(config.sandbox).toEqual({ driver: 'bubblewrap', readOnlyPaths: [] });
+    expect(config.sandbox).toEqual({
+      driver: 'bubblewrap',
+      readOnlyPaths: [],
+      docker: { image: 'node:20-bookworm', socket: '/var/run/docker.sock' },
+    });
   });
 
   it('migrates with the runtime connection unless an owner is named', () => {

@@ -40,12 +40,9 @@ export function loadConfig(environment: Environment = process.env): Config {
     },
     host: {
       name: read.text('HOST_NAME', hostname()),
-      goneAfterMs: read.integer('HOST_GONE_AFTER_MS', 60_000, 1_000, 86_400_000),
+      goneAfterMs: read.integer('HOST_GONE_AFTER_MS', 60_000, 15_000, 86_400_000),
     },
-    sandbox: {
-      driver: read.choice('SANDBOX', 'bubblewrap', SANDBOX_DRIVERS),
-      readOnlyPaths: read.absolutePaths('SANDBOX_READ_ONLY_PATHS'),
-    },
+    sandbox: readSandbox(read),
     runner: {
       concurrency: read.integer('RUNNER_CONCURRENCY', 20, 1, 1_000),
       leaseMs: read.integer('RUNNER_LEASE_MS', 6_000, 1_000, 600_000),
@@ -56,8 +53,18 @@ export function loadConfig(environment: Environment = process.env): Config {
     },
     log: { level: read.choice('LOG_LEVEL', 'info', LOG_LEVELS) },
   };
-  read.refuseProblems();
-  return config;
+  return read.unlessWrong(config);
+}
+
+function readSandbox(read: EnvironmentReader): Config['sandbox'] {
+  return {
+    driver: read.choice('SANDBOX', 'bubblewrap', SANDBOX_DRIVERS),
+    readOnlyPaths: read.absolutePaths('SANDBOX_READ_ONLY_PATHS'),
+    docker: {
+      image: read.text('SANDBOX_DOCKER_IMAGE', 'node:20-bookworm'),
+      socket: read.text('SANDBOX_DOCKER_SOCKET', '/var/run/docker.sock'),
+    },
+  };
 }
 
 /** Reads variables one by one and gathers what is wrong with them. An empty value counts as absent. */
@@ -120,8 +127,9 @@ class EnvironmentReader {
     return paths;
   }
 
-  refuseProblems(): void {
-    if (this.problems.length === 0) return;
+  /** @throws AppError CONFIG_INVALID with all that was found wrong */
+  unlessWrong(config: Config): Config {
+    if (this.problems.length === 0) return config;
     const sentences = this.problems.map((problem) => `${problem.field} ${problem.message}`);
     throw new AppError('CONFIG_INVALID', `the configuration is wrong: ${sentences.join('; ')}`, {
       fields: this.problems,

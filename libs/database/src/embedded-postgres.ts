@@ -94,6 +94,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
+/**
+ * Where the owner of a folder's embedded database connects while the server runs; whether it does is seen by trying.
+ * @returns null when the folder never had a server
+ */
+export function embeddedOwnerUrl(dataDir: string): string | null {
+  const folder = join(dataDir, 'postgres');
+  if (!existsSync(join(folder, 'settings.json'))) return null;
+  const { passwords, port } = readSettings(folder);
+  return port === undefined ? null : `postgres://${OWNER}:${passwords.owner}@127.0.0.1:${port}/${DATABASE}`;
+}
+
 /** As root, the server runs as another user (see postgres-account), who has to pass through our folders without reading them. */
 function letServerPass(...folders: string[]): void {
   if (process.getuid?.() !== 0) return;

@@ -10,7 +10,7 @@ export type { Drift } from './drift.js';
 export { migrate, rollback, status } from './migrate.js';
 export type { MigrateOptions, MigrationStatus } from './migrate.js';
 export { grantQueueSchema, runOwnerSql, withOwner } from './owner-client.js';
-export { startEmbeddedPostgres } from './embedded-postgres.js';
+export { embeddedOwnerUrl, startEmbeddedPostgres } from './embedded-postgres.js';
 export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded-postgres.js';
 export { claimFolder } from './folder-claim.js';
 export type { FolderClaim } from './folder-claim.js';

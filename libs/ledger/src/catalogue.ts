@@ -64,7 +64,7 @@ export interface EventPayloads {
     skipped?: string[];
   };
   /** The workdir of this phase was not kept, and why. */
-  'checkpoint.skipped': { phase: string; reason: 'TOO_LARGE' | 'CHANGED' | 'STORAGE'; message: string };
+  'checkpoint.skipped': { phase: string; reason: 'TOO_LARGE' | 'CHANGED' | 'MISSING' | 'STORAGE'; message: string };
   /** The workdir is again as the checkpoint of that job and phase has it. Without `ref` it is empty. */
   'checkpoint.restored': CheckpointFacts & {
     jobId: string;
@@ -198,8 +198,7 @@ export interface ApprovalDecided {
   minApprovals: number;
 }
 
-export type SkipReason = 
-  'CONDITION' | 'PRECEDING_FAILURE' | 'CANCELLED' | 'TIMEOUT' | 'EXPIRED' | 'REUSED';
+export type SkipReason = 'CONDITION' | 'PRECEDING_FAILURE' | 'CANCELLED' | 'TIMEOUT' | 'EXPIRED' | 'REUSED';
 
 export type EventType = keyof EventPayloads;
 

@@ -30,6 +30,8 @@ export { MAX_BATCH_JOBS, parseJobBatch } from './definition/parse-job-batch.js';
 export { newSummaryView } from './queries/job-views.js';
 export { WAIT_REASONS } from './queries/waiting-for.js';
 export type { WaitingForView } from './queries/waiting-for.js';
+export { RetryJob } from './retry/retry-job.js';
+export { WorkdirService } from './checkpoints/workdir-service.js';
 export { isTerminalJob } from './state/job.machine.js';
 export { RunnerQueriesModule } from './queries/runner-queries.module.js';
 export type { JobFilter, JobListOptions } from './queries/job-list.js';

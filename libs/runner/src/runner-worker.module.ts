@@ -15,7 +15,10 @@ import { WorkerRegistry } from './admission/worker-registry.js';
 import { ApprovalGate } from './approvals/approval-gate.js';
 import { DescribeSubject } from './approvals/describe-subject.js';
 import { CheckpointStore } from './checkpoints/checkpoint-store.js';
+import { CheckpointSweep } from './checkpoints/checkpoint-sweep.js';
 import { Checkpoints } from './checkpoints/checkpoints.js';
+import { OtherHosts } from './checkpoints/other-hosts.js';
+import { WorkdirService } from './checkpoints/workdir-service.js';
 import { Delivery } from './engine/delivery.js';
 import { JobEnding } from './engine/job-ending.js';
 import { JobRunner } from './engine/job-runner.js';
@@ -52,9 +55,10 @@ export class RunnerWorkerModule {
         ...storage(config),
         ...executors(config),
         ...engine(config, workerId),
+        ...upkeep(config),
         ...admission(config, workerId),
       ],
-      exports: [JobRunner, Admission, Reconciler, SANDBOX],
+      exports: [JobRunner, Admission, Reconciler, WorkdirService, SANDBOX],
     };
   }
 }
@@ -91,11 +95,11 @@ function storage(config: Config): Provider[] {
 }
 
 function executors(config: Config): Provider[] {
-  const { driver, readOnlyPaths } = config.sandbox;
+  const { driver, readOnlyPaths, docker } = config.sandbox;
   const graceMs = Math.min(config.runner.graceMs, LONGEST_KILL_GRACE_MS);
   const masterKey = new MasterKey(config);
   return [
-    { provide: SANDBOX, useFactory: () => createSandboxDriver(driver) },
+    { provide: SANDBOX, useFactory: () => createSandboxDriver(driver, { docker }) },
     { provide: LiveOutput, useFactory: (database: Database) => new LiveOutput(database), inject: [Database] },
     {
       provide: CommandExecutor,
@@ -177,6 +181,24 @@ function engine(config: Config, workerId: string): Provider[] {
       useFactory: (store: JobStore, steps: StepRunner, leases: LeaseKeeper, delivery: Delivery, ending: JobEnding) =>
         new JobRunner(store, steps, leases, delivery, ending, { workerId, handoverAfterMs }),
       inject: [JobStore, StepRunner, LeaseKeeper, Delivery, JobEnding],
+    },
+  ];
+}
+
+/** What a process does about workdirs beside running jobs. */
+function upkeep(config: Config): Provider[] {
+  const { name: host } = config.host;
+  const { concurrency: atOnce } = config.runner;
+  const { keepMs } = config.checkpoints;
+  return [
+    {
+      provide: WorkdirService,
+      useFactory: (database: Database, store: CheckpointStore, runner: JobRunner) =>
+        new WorkdirService(
+          new OtherHosts(database, { host, atOnce, wake: (jobId) => runner.wake(jobId) }),
+          new CheckpointSweep(database, store, keepMs),
+        ),
+      inject: [Database, CheckpointStore, JobRunner],
     },
   ];
 }

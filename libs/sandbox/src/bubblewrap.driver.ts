@@ -82,8 +82,8 @@ export class BubblewrapDriver implements SandboxDriver {
   private async isolate(bubblewrap: Working, command: SandboxCommand): Promise<Isolation> {
     const { limits, network = 'none' } = command;
     const folders = memoryFolders(limits);
-    const cgroup = RunCgroup.create(cgroupLimits(limits));
-    const bounds = { memory: cgroup?.memory == null, processes: countsProcessesBySandbox() };
+    const cgroup = this.options.cgroups === false ? null : RunCgroup.create(cgroupLimits(limits));
+    const bounds = { memory: cgroup?.boundsMemory !== true, processes: countsProcessesBySandbox() };
     const inputs = [Buffer.from(PASSWD_FILE), Buffer.from(GROUP_FILE), Buffer.from(HOSTS_FILE)];
     const args = [
       ...isolationArguments(bubblewrap.features, network),

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 export type CgroupVersion = 1 | 2;
 
@@ -18,8 +18,7 @@ export interface CgroupHost {
 
 type Controller = keyof CgroupHost;
 
-export const CGROUP_MOUNT = '/sys/fs/cgroup';
-const MOUNT = CGROUP_MOUNT;
+const MOUNT = '/sys/fs/cgroup';
 const OWN = '/proc/self/cgroup';
 /** Where the worker goes so that the group it was started in has no process of its own, as version 2 demands of one that is divided. */
 const LEAF = 'runledger-worker';
@@ -45,7 +44,7 @@ export function findCgroupHost(mount: string, own: string, joinable: (folder: st
   const find = (controller: Controller): CgroupParent | null => {
     if (v2?.controllers.includes(controller) === true) return { folder: v2.folder, version: 2 };
     const path = groups.find(([, controllers = '']) => controllers.split(',').includes(controller))?.[2];
-    const folder = join(mount, controller, path ?? '');
+    const folder = resolve(join(mount, controller, path ?? ''));
     return path !== undefined && isWritable(folder) && joinable(folder) ? { folder, version: 1 } : null;
   };
   return { pids: find('pids'), memory: find('memory') };
@@ -61,11 +60,15 @@ function divideUnified(
   own: string,
   joinable: (folder: string) => boolean,
 ): { folder: string; controllers: Controller[] } | null {
-  const folder = join(mount, own);
-  const candidates = own === '/' ? [folder] : [folder, dirname(folder)];
+  const folder = resolve(join(mount, own));
+  const above = dirname(folder);
+  // A slice is systemd's own, and never a service's to divide.
+  const candidates = own === '/' || above.endsWith('.slice') ? [folder] : [folder, above];
   for (const candidate of candidates) {
+    if (candidate === above && readLines(join(above, 'cgroup.procs')).length === 0) handOn(above);
     const controllers = handedOn(candidate);
-    if (controllers.length > 0 && isWritable(candidate) && joinable(candidate)) return { folder: candidate, controllers };
+    if (controllers.length > 0 && isWritable(candidate) && joinable(candidate))
+      return { folder: candidate, controllers };
   }
   if (!isWritable(folder) || readLines(join(folder, 'cgroup.procs')).join() !== String(process.pid)) return null;
   if (!moveDown(folder)) return null;
@@ -78,20 +81,30 @@ function handedOn(folder: string): Controller[] {
   return V2_CONTROLLERS.filter((controller) => names.includes(controller));
 }
 
-function moveDown(folder: string): boolean {
-  const leaf = join(folder, LEAF);
+/** Has a group hand on what it has been given. */
+function handOn(folder: string): boolean {
   const offered = readLines(join(folder, 'cgroup.controllers')).join(' ').split(/\s+/);
   const wanted = V2_CONTROLLERS.filter((controller) => offered.includes(controller));
   if (wanted.length === 0) return false;
   try {
-    mkdirSync(leaf, { recursive: true });
-    writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid));
-    writeFileSync(join(folder, 'cgroup.subtree_control'), wanted.map((name) => `+${name}`).join(' '));
+    writeFileSync(join(folder, 'cgroup.subtree_control'), wanted.map((name) => `+${name}`).join(' '), { flag: 'r+' });
     return true;
   } catch {
-    undoMove(folder, leaf);
     return false;
   }
+}
+
+function moveDown(folder: string): boolean {
+  const leaf = join(folder, LEAF);
+  try {
+    mkdirSync(leaf, { recursive: true });
+    writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid));
+    if (handOn(folder)) return true;
+  } catch {
+    // Not ours to divide after all.
+  }
+  undoMove(folder, leaf);
+  return false;
 }
 
 function undoMove(folder: string, leaf: string): void {

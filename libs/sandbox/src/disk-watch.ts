@@ -71,7 +71,8 @@ export class DiskWatch {
         : counted.bytes + Math.max(0, counted.free - free) + memory > limitBytes;
     const sinceMs = counted === null ? ageMs : performance.now() - counted.at;
     const rested = counted === null || sinceMs > counted.tookMs * REST;
-    if ((suspicious && rested) || sinceMs > Math.max(COUNT_MS, REST * REST * (counted?.tookMs ?? 0))) await this.count(free);
+    if ((suspicious && rested) || sinceMs > Math.max(COUNT_MS, REST * REST * (counted?.tookMs ?? 0)))
+      await this.count(free);
   }
 
   private async count(free: number): Promise<void> {

@@ -13,7 +13,7 @@ export function cgroupLimits(limits: SandboxLimits): CgroupLimits {
 /** Which limit holds by which means, in few words, for the record of a run. */
 export function limitFacts(cgroup: RunCgroup | null, bounds: ShellBounds): SandboxResult['facts'] {
   const group = (part: { version: number } | null | undefined): string | null =>
-    part == null ? null : `cgroup-v${part.version}`;
+    part ? `cgroup-v${part.version}` : null;
   return {
     memory: group(cgroup?.memory) ?? (bounds.memory ? 'rlimit+watch' : 'watch'),
     processes: group(cgroup?.processes) ?? (bounds.processes ? 'rlimit+watch' : 'watch'),

@@ -20,7 +20,12 @@ export function keepingOrphans(launch: Launch): Launch | null {
   const own = Object.entries(launch.env).filter(([name]) => name.startsWith('PERL'));
   const env = Object.fromEntries(Object.entries(launch.env).filter(([name]) => !name.startsWith('PERL')));
   const assignments = own.map(([name, value]) => `${name}=${value}`);
-  return { ...launch, env, file: perl, args: ['-e', program(prctl), ...assignments, '--', launch.file, ...launch.args] };
+  return {
+    ...launch,
+    env,
+    file: perl,
+    args: ['-e', program(prctl), '--', ...assignments, '--', launch.file, ...launch.args],
+  };
 }
 
 function program(prctl: number): string {

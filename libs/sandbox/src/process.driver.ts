@@ -61,13 +61,13 @@ export class ProcessDriver implements SandboxDriver {
     const home = join(scratch, 'tmp');
     await mkdir(home);
     const run = newRunTag();
-    const cgroup = RunCgroup.create(cgroupLimits(command.limits));
+    const cgroup = this.options.cgroups === false ? null : RunCgroup.create(cgroupLimits(command.limits));
     // RLIMIT_NPROC would count everything else that this user runs on the host.
-    const bounds = { memory: cgroup?.memory == null, processes: false };
+    const bounds = { memory: cgroup?.boundsMemory !== true, processes: false };
     const [file = '', ...args] = supervisorCommand(findShell(), command.limits, bounds);
     const env = { ...commandEnvironment(command, dirname(process.execPath), home), [RUN_VARIABLE]: run };
     const launch = { file, args, cwd: command.workdir, env, inputs: [] };
-    const keeping = cgroup?.processes == null ? keepingOrphans(launch) : null;
+    const keeping = cgroup?.boundsProcesses === true ? null : keepingOrphans(launch);
     return {
       launch: cgroup?.around(launch) ?? keeping ?? launch,
       tree: { supervisors: 1, namespace: false, tag: `${RUN_VARIABLE}=${run}`, cgroup },
@@ -77,7 +77,7 @@ export class ProcessDriver implements SandboxDriver {
       facts: {
         ...this.facts,
         ...limitFacts(cgroup, bounds),
-        orphans: cgroup?.processes != null ? 'cgroup' : keeping !== null ? 'subreaper' : 'tag',
+        orphans: cgroup?.boundsProcesses === true ? 'cgroup' : keeping !== null ? 'subreaper' : 'tag',
       },
     };
   }

@@ -35,13 +35,25 @@ export class RunCgroup {
     return processes === null && memory === null ? null : new RunCgroup(processes, memory);
   }
 
+  get boundsMemory(): boolean {
+    return this.memory !== null;
+  }
+
+  get boundsProcesses(): boolean {
+    return this.processes !== null;
+  }
+
   get folders(): string[] {
     return [...new Set([this.processes?.folder ?? [], this.memory?.folder ?? []].flat())];
   }
 
   /** The same launch, inside. */
   around(launch: Launch): Launch {
-    return { ...launch, file: '/bin/sh', args: ['-c', JOIN, 'join', ...this.folders, '--', launch.file, ...launch.args] };
+    return {
+      ...launch,
+      file: '/bin/sh',
+      args: ['-c', JOIN, 'join', ...this.folders, '--', launch.file, ...launch.args],
+    };
   }
 
   processIds(): number[] {

@@ -12,6 +12,8 @@ export interface DockerOptions {
 
 export interface SandboxDriverOptions {
   docker?: DockerOptions;
+  /** False: does without control groups, as on a host that gives the worker none. */
+  cgroups?: boolean;
   /** Where `bwrap` is, if not in one of the usual places. */
   bubblewrapPath?: string;
   /** Where each run gets a private folder for as long as it lasts; the system's folder for temporary files when not given. */

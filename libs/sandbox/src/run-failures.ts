@@ -56,6 +56,16 @@ export function processFailure(processes: number, limit: number): Failure {
   return { code: 'PROCESS_LIMIT', message };
 }
 
+/** What was measured, for the record. */
+export function peaks(
+  limits: { peakMemoryBytes: number; peakProcesses: number },
+  disk: { peakBytes: number },
+): SandboxResult['facts'] {
+  const { peakMemoryBytes, peakProcesses } = limits;
+  // Files are counted only where there was a reason or time to.
+  return { peakMemoryBytes, peakProcesses, ...(disk.peakBytes > 0 && { peakDiskBytes: disk.peakBytes }) };
+}
+
 export function mebibytes(bytes: number): number {
   return Math.round(bytes / (1024 * 1024));
 }

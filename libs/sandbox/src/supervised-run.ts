@@ -9,7 +9,7 @@ import { LimitWatch } from './limit-watch.js';
 import { openOutputPipes, type OutputPipes } from './output-pipes.js';
 import { OutputPump } from './output-pump.js';
 import { ProcessTree, type ProcessTreeOptions } from './process-tree.js';
-import { abortFailure, armStops, fileSizeFailure, notRun, outputFailure, type Failure } from './run-failures.js';
+import { abortFailure, armStops, fileSizeFailure, notRun, outputFailure, peaks } from './run-failures.js';
 import { RunGuard } from './run-guard.js';
 import { SupervisorProcess, type Launch } from './supervisor-process.js';
 
@@ -82,13 +82,12 @@ async function runSupervised(
   guard.watch(supervisor.pid);
   const tree = new ProcessTree({ rootPid: supervisor.pid, ...isolation.tree });
   const ending = new Ending(tree);
-  const exceeded = (failure: Failure): void => ending.kill(failure);
+  const exceeded = ending.kill.bind(ending);
   const watch = new LimitWatch(tree, isolation.tree.cgroup, command.limits, exceeded);
   const disk = new DiskWatch(writablePlaces(isolation, tree, supervisor), command.limits.diskBytes, exceeded);
   const firstStderr = new FirstBytes(FIRST_STDERR_BYTES);
-  const pump = new OutputPump(pipes.readers, firstStderr.before(onOutput), (error) =>
-    ending.kill(outputFailure(error)),
-  );
+  const refused = (error: unknown): void => ending.kill(outputFailure(error));
+  const pump = new OutputPump(pipes.readers, firstStderr.before(onOutput), refused);
   watch.start();
   disk.start();
   const disarm = armStops(ending, command, stop);
@@ -122,12 +121,7 @@ async function runSupervised(
     startedAt,
     endedAt: systemClock.now(),
     signalsSent: ending.signalsSent,
-    facts: {
-      ...isolation.facts,
-      peakMemoryBytes: watch.peakMemoryBytes,
-      peakProcesses: watch.peakProcesses,
-      ...(disk.peakBytes > 0 && { peakDiskBytes: disk.peakBytes }),
-    },
+    facts: { ...isolation.facts, ...peaks(watch, disk) },
   };
 }
 

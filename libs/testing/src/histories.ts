@@ -123,7 +123,16 @@ class Walk {
       return;
     }
     this.record('phase.started', { workerId: WORKER.id, epoch: this.epoch }, phase);
+    if (this.often(6))
+      this.record('checkpoint.restored', {
+        jobId: newId(),
+        ...this.tree(phase),
+        ref: null,
+        sha256: null,
+        runFrom: 'a',
+      });
     for (const step of steps) this.nextStep(step);
+    this.keepWorkdir(phase);
     const failed = steps.find((step) => this.ends.get(step.id)?.status === 'FAILED' && !step.continueOnError);
     if (failed === undefined) this.record('phase.completed', { durationMs: 1 }, phase);
     else this.record('phase.failed', { durationMs: 1, stepKey: failed.key }, phase);
@@ -133,11 +142,39 @@ class Walk {
     const reason = step.phase === 'CLEANUP' ? null : this.whySkip();
     if (reason !== null) this.skip(step, reason);
     else if (this.often(6)) this.skip(step, 'CONDITION');
+    else if (this.often(6)) this.reuse(step);
     else this.step(step);
     if (!this.cancelled && this.often(12)) {
       this.record('job.cancel_requested', { reason: 'a test' });
       this.cancelled = true;
     }
+  }
+
+  private keepWorkdir(phase: string): void {
+    const what = this.oneOf('nothing', 'kept', 'not kept');
+    if (what === 'kept')
+      this.record(
+        'checkpoint.created',
+        { ...this.tree(phase), ref: 'a/b', sha256: '0'.repeat(64), skipped: ['pipe'] },
+        phase,
+      );
+    if (what === 'not kept')
+      this.record('checkpoint.skipped', { phase, reason: 'TOO_LARGE', message: 'a test' }, phase);
+  }
+
+  private tree(phase: string): { phase: string; treeHash: string; sizeBytes: number; files: number } {
+    return { phase, treeHash: 'f'.repeat(64), sizeBytes: this.upTo(2_000), files: this.upTo(20) };
+  }
+
+  /** In a retry: the step's work is taken over from an earlier job. */
+  private reuse(step: PlannedStep): void {
+    const reusedFrom = { jobId: newId(), stepId: newId() };
+    this.record(
+      'step.skipped',
+      { reason: 'REUSED', outputs: { attempt: 1 }, reusedFrom, inputsHash: 'a'.repeat(64) },
+      step,
+    );
+    this.ends.set(step.id, { status: 'SKIPPED', attempt: 0 });
   }
 
   private step(step: PlannedStep): void {

@@ -1,5 +1,6 @@
 export { createTestDatabase } from './postgres.js';
 export type { TestDatabase } from './postgres.js';
+export { hasBubblewrap } from './bubblewrap.js';
 export { describeWithBubblewrap, describeWithRedis } from './requirements.js';
 export { startRedis } from './redis.js';
 export type { RedisServer } from './redis.js';

@@ -92,6 +92,94 @@ describe('submit', () => {
   });
 });
 
+describe('secrets', () => {
+  const DEPLOY = `name: deploy
+steps:
+  - key: deploy
+    type: COMMAND
+    secrets: [API_TOKEN, DEPLOY_KEY]
+    run: |
+      echo "with $API_TOKEN"
+      echo "and $DEPLOY_KEY, in base64 $(printf %s "$API_TOKEN" | base64)" >&2
+`;
+
+  it('come from options, reach the command, and are shown to nobody; the streams are told apart', async () => {
+    const keyFile = join(folder, 'key');
+    await writeFile(keyFile, 'the deploy key\n');
+    const options = ['--secret', 'API_TOKEN=the api token', '--secret-file', `DEPLOY_KEY=${keyFile}`];
+    const { code, stdout } = await cli(['submit', '-', '--follow', ...options], DEPLOY);
+    expect(code).toBe(0);
+    expect(stdout).toContain('│ with ***');
+    expect(stdout).toContain('┃ and ***, in base64 ***');
+    expect((await cli(['logs', 'latest', 'deploy', '--stream', 'stdout'])).stdout).toBe('with ***\n');
+    expect((await cli(['logs', 'latest', 'deploy', '--stream', 'stderr'])).stdout).toBe('and ***, in base64 ***\n');
+    const [json] = jsonLines((await cli(['logs', 'latest', 'deploy', '--json'])).stdout);
+    expect(json?.['pieces']).toEqual([
+      expect.objectContaining({ stream: expect.stringMatching('stdout|stderr') }),
+      expect.objectContaining({ stream: expect.stringMatching('stdout|stderr') }),
+    ]);
+    expect((await cli(['events', 'latest', '--json'])).stdout).not.toMatch(/api token|deploy key/);
+  });
+
+  it('that a step names have to be given', async () => {
+    const { code, stderr } = await cli(['submit', '-', '--secret', 'API_TOKEN=the api token'], DEPLOY);
+    expect(code).toBe(2);
+    expect(stderr).toContain('names a secret that is not given; secrets has: API_TOKEN');
+    expect(stderr).not.toContain('the api token');
+  });
+});
+
+describe('several jobs', () => {
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  const job = (name: string, run = '"true"'): string =>
+    `name: ${name}\nrunAt: ${later}\ntags: [several]\nmetadata: { which: ${name} }\nsteps:\n  - key: a\n    type: COMMAND\n    run: ${run}\n`;
+  const file = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+
+  it('are submitted together, and found by tags and metadata', async () => {
+    const files = [await file('one.yaml', job('one')), await file('two.yaml', job('two'))];
+    const { code, stdout, stderr } = await cli(['submit', ...files]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'submitted 2 jobs together\n' });
+    const [one = '', two = ''] = stdout.trim().split('\n');
+    const found = async (...filter: string[]): Promise<unknown[]> =>
+      jsonLines((await cli(['jobs', 'list', '--json', ...filter])).stdout).map(({ id }) => id);
+    expect(await found('--tag', 'several')).toEqual([two, one]);
+    expect(await found('--tag', 'several', '--meta', 'which=one')).toEqual([one]);
+    expect((await cli(['jobs', 'list', '--tag', 'nothing'])).stderr).toBe('no such jobs\n');
+    const shown = (await cli(['jobs', 'show', one])).stdout;
+    expect(shown).toContain(`waits until ${later}`);
+    expect(shown).toContain('tags: several');
+    expect(shown).toContain('metadata: which=one');
+  });
+
+  it('are refused together, with the file and the line', async () => {
+    const files = [await file('good.yaml', job('good')), await file('bad.yaml', job('bad', '3'))];
+    const { code, stdout, stderr } = await cli(['submit', ...files]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(`${files[1]}:8:10  jobs[1].steps[0].run must be a string`);
+    expect((await cli(['jobs', 'list', '--meta', 'which=good', '--json'])).stdout).toBe('');
+    expect((await cli(['submit', ...files, '--follow'])).code).toBe(2);
+  });
+});
+
+describe('the workspace', () => {
+  it('is shown and changed', async () => {
+    const set = await cli(['workspace', 'set', '--max-running-jobs', '20', '--allow-network', '--json']);
+    expect(JSON.parse(set.stdout)).toMatchObject({ maxRunningJobs: 20, allowNetwork: true, requireFourEyes: false });
+    const { version } = JSON.parse(set.stdout) as { version: number };
+    const stale = await cli(['workspace', 'set', '--no-allow-network', '--if-version', String(version - 1)]);
+    expect([stale.code, stale.stderr]).toEqual([2, expect.stringContaining(`has version ${version} by now`)]);
+    const again = await cli(['workspace', 'set', '--max-running-jobs', 'none', '--no-allow-network']);
+    expect(again.code).toBe(0);
+    const { stdout } = await cli(['workspace', 'show']);
+    expect(stdout).toMatch(/jobs at a time +no limit\nfour eyes +not required\nnetwork of steps +not allowed\n/);
+    expect((await cli(['workspace', 'set'])).stderr).toContain('name at least one setting');
+    expect((await cli(['workspace', 'set', '--max-running-jobs', '0'])).code).toBe(2);
+  });
+});
+
 describe('what a job left', () => {
   let jobId: string;
   beforeAll(async () => {
@@ -270,5 +358,44 @@ describe('credentials', () => {
     };
     expect((await runCli(['jobs', 'list', '--json'], { env })).code).toBe(0);
     expect((await runCli(['submit', empty], { env })).stderr).toContain('is empty');
+  });
+});
+
+describe('approvals', () => {
+  const gate = 'name: release\nsteps:\n  - { key: ask, type: GATE, approval: { scope: deploy.production, subject: { summary: ship it } } }\n';
+  const waiting = async (): Promise<{ jobId: string; id: string }> => {
+    const jobId = (await cli(['submit', '-'], gate)).stdout.trim();
+    for (;;) {
+      const [approval] = jsonLines((await cli(['approvals', '--job', jobId, '--json'])).stdout);
+      if (approval !== undefined) return { jobId, id: String(approval['id']) };
+    }
+  };
+
+  it('are listed, shown and granted, and the job goes on', async () => {
+    const { jobId, id } = await waiting();
+    const listed = await cli(['approve']);
+    expect(listed.stdout).toMatch(/deploy\.production {2}0 of 1[^]*release, step ask[^]*ship it[^]*digest [0-9a-f]{8}…/);
+    expect(listed.stderr).toContain(`runledger approve ${id.slice(-12)}`);
+    const { code, stdout } = await cli(['approve', id.slice(-12), '--comment', 'as discussed']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('granted: deploy.production for release, step ask')]);
+    const followed = await cli(['follow', jobId]);
+    expect(followed.code).toBe(0);
+    for (const text of ['waits for 1 approval: deploy.production', `runledger approve ${id}`, ': as discussed', 'COMPLETED'])
+      expect(followed.stdout).toContain(text);
+    expect((await cli(['approvals', id])).stdout).toMatch(/GRANTED[^]*✓ granted by/);
+    const late = await cli(['reject', id]);
+    expect([late.code, late.stderr]).toEqual([2, expect.stringContaining('GRANTED')]);
+  });
+
+  it('are decided by a key of its own, with a role, made while the local system runs', async () => {
+    const made = await runCli(['keys', 'create', '--name', 'maria', '--scope', 'approvals:write', 'jobs:read', '--role', 'boss', '--data-dir', system.dataDir]);
+    expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^rl_live_\w+\n$/)]);
+    const { jobId, id } = await waiting();
+    const rejected = await runCli(['reject', id, '--url', system.url, '--api-key', made.stdout.trim(), '-c', 'not today']);
+    expect(rejected.code).toBe(0);
+    const { code, stdout } = await cli(['follow', jobId]);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('rejected by maria: not today')]);
+    const wrong = await runCli(['keys', 'create', '--name', 'x', '--role', 'Not OK', '--data-dir', system.dataDir]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('"Not OK" is no role')]);
   });
 });

@@ -54,7 +54,8 @@ describe('who may ask', () => {
       workspaceName: 'Test',
       keyId: ours.keyId,
       keyName: 'test key',
-      scopes: ['jobs:read', 'jobs:write', 'admin'],
+      scopes: ['jobs:read', 'jobs:write', 'approvals:write', 'admin'],
+      roles: [],
     });
   });
 

@@ -1,3 +1,4 @@
+import { newId } from '#kernel';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsPlugin from 'ajv-formats';
 import { PROBLEM_TYPES } from '../../../apps/api/src/http/problem-types.js';
@@ -24,6 +25,53 @@ interface OpenApi {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, object> };
 }
+
+const rate = { key: 'k', limit: 1, periodSeconds: 1 };
+const WRONG_OPTIONS = [
+  ...[{ tags: 'a' }, { tags: [''] }, { metadata: [] }, { timeoutSeconds: 0 }, { checkpoints: 1 }, { projectId: 3 }],
+  ...[{ concurrency: {} }, { concurrency: { key: 'k', limit: 0 } }, { concurrency: { key: 'k', onConflict: 'x' } }],
+  ...[{ rateLimit: { key: 'k' } }, { rateLimit: { ...rate, limit: 10_001 } }, { rateLimit: { ...rate, x: 1 } }],
+  ...[
+    { tags: Array.from({ length: 21 }, (_, at) => `t${at}`) },
+    { runAt: 3 },
+    { concurrency: { key: 'x'.repeat(1_001) } },
+  ],
+];
+const WRONG_RULES = [
+  ...[{ network: 'some' }, { retry: 1 }, { retry: {} }, { retry: { maxAttempts: 101 } }, { onInterrupt: 'x' }],
+  ...[
+    { retry: { maxAttempts: 2, on: [] } },
+    { retry: { maxAttempts: 2, on: [0] } },
+    { retry: { maxAttempts: 2, jitter: 2 } },
+  ],
+];
+const WRONG_APPROVALS = [
+  ...[
+    {},
+    { scope: 'push' },
+    { scope: 'a.b', minApprovals: 11 },
+    { scope: 'a.b', approverRoles: ['A'] },
+    { scope: 'a.b', x: 1 },
+  ],
+  ...[
+    { scope: 'a.b', subject: { artifacts: [{}] } },
+    { scope: 'a.b', subject: { summary: '' } },
+    { scope: `a.${'b'.repeat(63)}` },
+  ],
+];
+const approval = { scope: 'deploy.production', subject: { summary: 's', artifacts: [{ logicalKey: 'app' }] } };
+const RIGHT = [
+  {
+    tags: ['a', 'b'],
+    metadata: { a: { b: [1] } },
+    concurrency: { key: '${{ job.name }}' },
+    rateLimit: rate,
+    checkpoints: false,
+  },
+  { steps: [{ key: 'a', type: 'COMMAND', run: 'x', retry: 3, onInterrupt: 'fail', network: 'none' }] },
+  { steps: [{ key: 'a', type: 'COMMAND', run: 'x', retry: { maxAttempts: 2, on: [7, 'TIMEOUT'], factor: 1.5 } }] },
+  { steps: [{ key: 'a', type: 'GATE', approval }] },
+];
 
 describe('the description of the API', () => {
   let api: ApiSystem;
@@ -60,10 +108,14 @@ describe('the description of the API', () => {
         .map(({ where }) => where)
         .sort(),
     ).toEqual([
+      'delete /v1/workspaces/{workspaceId}/schedules/{scheduleId}',
       'get /health/live',
       'get /health/ready',
       'get /metrics',
       'get /v1/me',
+      'get /v1/workspaces/{workspaceId}',
+      'get /v1/workspaces/{workspaceId}/approvals',
+      'get /v1/workspaces/{workspaceId}/approvals/{approvalId}',
       'get /v1/workspaces/{workspaceId}/artifacts',
       'get /v1/workspaces/{workspaceId}/artifacts/export.zip',
       'get /v1/workspaces/{workspaceId}/artifacts/versions',
@@ -79,7 +131,20 @@ describe('the description of the API', () => {
       'get /v1/workspaces/{workspaceId}/runner-jobs/{jobId}/steps',
       'get /v1/workspaces/{workspaceId}/runner-jobs/{jobId}/steps/{stepId}/transcript',
       'get /v1/workspaces/{workspaceId}/runner-jobs/{jobId}/verify',
+      'get /v1/workspaces/{workspaceId}/schedules',
+      'get /v1/workspaces/{workspaceId}/schedules/{scheduleId}',
+      'get /v1/workspaces/{workspaceId}/schedules/{scheduleId}/next-runs',
+      'patch /v1/workspaces/{workspaceId}',
+      'post /v1/workspaces/{workspaceId}/approvals/{approvalId}/grant',
+      'post /v1/workspaces/{workspaceId}/approvals/{approvalId}/reject',
       'post /v1/workspaces/{workspaceId}/runner-jobs',
+      'post /v1/workspaces/{workspaceId}/runner-jobs/batch',
+      'post /v1/workspaces/{workspaceId}/runner-jobs/{jobId}/cancel',
+      'post /v1/workspaces/{workspaceId}/runner-jobs/{jobId}/retry',
+      'post /v1/workspaces/{workspaceId}/schedules',
+      'post /v1/workspaces/{workspaceId}/schedules/{scheduleId}/pause',
+      'post /v1/workspaces/{workspaceId}/schedules/{scheduleId}/resume',
+      'put /v1/workspaces/{workspaceId}/schedules/{scheduleId}',
     ]);
   });
 
@@ -172,6 +237,7 @@ describe('the description of the API', () => {
     const own = `/v1/workspaces/{workspaceId}/runner-jobs`;
     const asked: [path: string, query?: string][] = [
       ['/v1/me'],
+      ['/v1/workspaces/{workspaceId}'],
       [own, '?limit=1'],
       [`${own}/{jobId}`],
       [`${own}/{jobId}/steps`],
@@ -190,7 +256,18 @@ describe('the description of the API', () => {
       expect([path, answer.status, described]).toEqual([path, answer.status, expect.any(Object)]);
       expectValid(`${path} ${answer.status}`, described ?? {}, answer.body);
     }
-    expectValid('a new job', { $ref: '#/components/schemas/RunnerJob' }, await submit(api, tenant));
+    const options = {
+      ...{ projectId: newId(), tags: ['a'], metadata: { a: [1] } },
+      ...{ concurrency: { key: 'k' }, rateLimit: { key: 'k', limit: 1, periodSeconds: 1 } },
+    };
+    const all = { ...HELLO, ...options, runAt: new Date(Date.now() + 3_600_000).toISOString() };
+    expectValid('a new job', { $ref: '#/components/schemas/RunnerJob' }, await submit(api, tenant, all));
+    const batch = await api
+      .http()
+      .post(`${tenant.jobs}/batch`)
+      .auth(tenant.key, { type: 'bearer' })
+      .send({ jobs: [all] });
+    expectValid('a batch', { $ref: '#/components/schemas/RunnerJobBatch' }, batch.body);
   });
 
   it('refuses what the schema of a definition refuses, and the other way round', async () => {
@@ -206,9 +283,18 @@ describe('the description of the API', () => {
       { name: 'x', env: { '1': 'a' }, steps: [{ key: 'a', type: 'GATE', condition: 'true' }] },
       { name: 'x', steps: [{ key: 'a', type: 'GATE', condition: 'true', timeoutSeconds: 0 }] },
       { name: 'x', steps: [{ key: 'a', type: 'ARTIFACT', paths: [] }] },
+      { name: 'x', secrets: { A: 'short' }, steps: [{ key: 'a', type: 'GATE', condition: 'true' }] },
+      { name: 'x', secrets: { A: 12345678 }, steps: [{ key: 'a', type: 'GATE', condition: 'true' }] },
+      { name: 'x', steps: [{ key: 'a', type: 'COMMAND', run: 'x', secrets: 'A' }] },
+      { name: 'x', steps: [{ key: 'a', type: 'GATE', condition: 'true', secrets: ['A'] }] },
       { name: 'x', steps: [{ key: 'a', type: 'COMMAND', run: 'x', limits: { cpu: 1 } }] },
+      ...WRONG_OPTIONS.map((options) => ({ ...HELLO, ...options })),
+      ...WRONG_RULES.map((rule) => ({ name: 'x', steps: [{ key: 'a', type: 'COMMAND', run: 'x', ...rule }] })),
+      ...WRONG_APPROVALS.map((approval) => ({ name: 'x', steps: [{ key: 'a', type: 'GATE', approval }] })),
     ];
     const validate = validatorOf({ $ref: '#/components/schemas/JobDefinition' });
+    expect(RIGHT.filter((options) => !validate({ ...HELLO, ...options }))).toEqual([]);
+    for (const options of RIGHT) await submit(api, tenant, { ...HELLO, ...options });
     for (const definition of wrong) {
       const answer = await api.http().post(tenant.jobs).auth(tenant.key, { type: 'bearer' }).send(definition);
       expect([JSON.stringify(definition), validate(definition), answer.status]).toEqual([

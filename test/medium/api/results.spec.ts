@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { Response } from 'supertest';
 import { newId } from '#kernel';
 import { follow } from './sse-client.js';
 import { finished, startApi, submit, type ApiSystem, type Tenant } from './api-system.js';
@@ -287,7 +288,7 @@ describe('what jobs leave behind', () => {
 });
 
 /** The body as text, whatever its media type. */
-function asText(response: NodeJS.ReadableStream, done: (error: Error | null, body: string) => void): void {
+function asText(response: Response, done: (error: Error | null, body: string) => void): void {
   const parts: Buffer[] = [];
   response.on('data', (part: Buffer) => parts.push(part));
   response.on('end', () => done(null, Buffer.concat(parts).toString('utf8')));

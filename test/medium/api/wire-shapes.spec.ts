@@ -1,6 +1,8 @@
 import type * as wire from '#client';
 import type { LedgerEvent } from '#ledger';
 import type {
+  ApprovalDetailView,
+  ApprovalView,
   ArtifactView,
   JobSummaryView,
   JobView,
@@ -21,6 +23,8 @@ const SAME: true[] = [
   true satisfies Same<JobView, wire.RunnerJob>,
   true satisfies Same<StepView, wire.JobStep>,
   true satisfies Same<ArtifactView, wire.Artifact>,
+  true satisfies Same<ApprovalView, wire.Approval>,
+  true satisfies Same<ApprovalDetailView, wire.ApprovalDetail>,
   true satisfies Same<VerifyView, wire.VerifyReport>,
   true satisfies Same<WorkspaceView, wire.Workspace>,
   true satisfies Same<AuthenticatedKey, wire.Identity>,

@@ -85,7 +85,9 @@ export async function startApprovals(environment: Record<string, string> = {}): 
     RUNNER_RECONCILE_MS: '200',
     ...environment,
   });
-  const worker = await NestFactory.createApplicationContext(WorkerModule.forRoot(config, ['runner']), { logger: false });
+  const worker = await NestFactory.createApplicationContext(WorkerModule.forRoot(config, ['runner']), {
+    logger: false,
+  });
   await worker.get(RunnerService).start();
   await worker.get(QueueWorkers).start(['runner']);
 
@@ -96,14 +98,22 @@ export async function startApprovals(environment: Record<string, string> = {}): 
   const pending = (jobId: string): Promise<ApprovalBody> =>
     until(async () => (await get(`?jobId=${jobId}`)).body.items[0] ?? null);
   const events = async (jobId: string): Promise<Event[]> => {
-    const answer = await api.http().get(`${tenant.jobs}/${jobId}/events?limit=500`).auth(tenant.key, { type: 'bearer' });
+    const answer = await api
+      .http()
+      .get(`${tenant.jobs}/${jobId}/events?limit=500`)
+      .auth(tenant.key, { type: 'bearer' });
     return answer.body.items;
   };
   return {
     ...{ api, tenant, get, pending, gate: worker.get(GateExecutor, { strict: false }) },
     key: (name, more = {}) =>
       withOwner(api.database.ownerUrl, (client) =>
-        createApiKey(client, { workspaceId: tenant.workspaceId, name, scopes: more.scopes ?? ALL_SCOPES, roles: more.roles ?? [] }),
+        createApiKey(client, {
+          workspaceId: tenant.workspaceId,
+          name,
+          scopes: more.scopes ?? ALL_SCOPES,
+          roles: more.roles ?? [],
+        }),
       ).then(({ secret }) => secret),
     submit: async (definition) => (await submit(api, tenant, definition)).id,
     decide: async (id, decision, key, comment) => {
@@ -155,7 +165,7 @@ export function digestOf(value: Json): string {
 }
 
 export async function until<Value>(ask: () => Promise<Value | null>, timeoutMs = 20_000): Promise<Value> {
-  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline;) {
     const value = await ask();
     if (value !== null) return value;
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -54,7 +54,10 @@ describe('a gate that asks people', () => {
     const jobId = await system.submit(gateJob({ minApprovals: 3 }));
     const { id } = await system.pending(jobId);
     await system.decide(id, 'grant', system.tenant.key);
-    expect((await system.decide(id, 'reject', approver, 'not on a Friday')).body).toMatchObject({ status: 'REJECTED', grants: 1 });
+    expect((await system.decide(id, 'reject', approver, 'not on a Friday')).body).toMatchObject({
+      status: 'REJECTED',
+      grants: 1,
+    });
     const job = await system.ended(jobId);
     expect([job.status, job.error]).toEqual([
       'FAILED',
@@ -77,7 +80,11 @@ describe('a gate that asks people', () => {
   it('goes on when as many as it needs have granted it', async () => {
     const jobId = await system.submit(gateJob({ minApprovals: 2 }));
     const { id } = await system.pending(jobId);
-    expect((await system.decide(id, 'grant', approver)).body).toMatchObject({ status: 'PENDING', grants: 1, decidedAt: null });
+    expect((await system.decide(id, 'grant', approver)).body).toMatchObject({
+      status: 'PENDING',
+      grants: 1,
+      decidedAt: null,
+    });
     await system.parked(jobId);
     const second = await system.decide(id, 'grant', await system.key('Jon'));
     expect(second.body).toMatchObject({ status: 'GRANTED', grants: 2 });
@@ -96,7 +103,8 @@ describe('a gate that asks people', () => {
   });
 
   describe('names the exact content', () => {
-    const build = 'mkdir -p dist && echo one > dist/a.txt && echo two > dist/b.txt && echo "tag=v1" >> "$RUNLEDGER_OUTPUT"';
+    const build =
+      'mkdir -p dist && echo one > dist/a.txt && echo two > dist/b.txt && echo "tag=v1" >> "$RUNLEDGER_OUTPUT"';
     const subject = {
       summary: 'Version ${{ steps.build.outputs.tag }}',
       paths: ['dist/**'],
@@ -109,7 +117,11 @@ describe('a gate that asks people', () => {
         { key: 'build', type: 'COMMAND', run: build },
         { key: 'keep', type: 'ARTIFACT', paths: ['dist/a.txt'] },
         { key: 'gate', type: 'GATE', approval: { scope: 'deploy.production', subject } },
-        { key: 'deploy', type: 'COMMAND', run: 'echo deploy ${{ steps.build.outputs.tag }} ${{ steps.gate.outputs.approvalId }}' },
+        {
+          key: 'deploy',
+          type: 'COMMAND',
+          run: 'echo deploy ${{ steps.build.outputs.tag }} ${{ steps.gate.outputs.approvalId }}',
+        },
       ],
     };
     const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -122,18 +134,35 @@ describe('a gate that asks people', () => {
         { path: 'dist/a.txt', sha256: sha('one\n'), sizeBytes: 4 },
         { path: 'dist/b.txt', sha256: sha('two\n'), sizeBytes: 4 },
       ]);
-      expect(subject.files?.sha256).toBe(digestOf([['dist/a.txt', sha('one\n'), 4], ['dist/b.txt', sha('two\n'), 4]]));
-      expect(subject.artifacts?.listed).toMatchObject([{ kind: 'file', logicalKey: 'dist/a.txt', version: 1, sha256: sha('one\n') }]);
+      expect(subject.files?.sha256).toBe(
+        digestOf([
+          ['dist/a.txt', sha('one\n'), 4],
+          ['dist/b.txt', sha('two\n'), 4],
+        ]),
+      );
+      expect(subject.artifacts?.listed).toMatchObject([
+        { kind: 'file', logicalKey: 'dist/a.txt', version: 1, sha256: sha('one\n') },
+      ]);
       // What is not known before the gate has passed is no part of it.
-      expect(subject.command).toMatchObject({ stepKey: 'deploy', values: [{ expression: 'steps.build.outputs.tag', value: 'v1' }] });
-      const parts = { files: subject.files?.sha256 ?? null, command: subject.command?.sha256 ?? null, definition: null };
+      expect(subject.command).toMatchObject({
+        stepKey: 'deploy',
+        values: [{ expression: 'steps.build.outputs.tag', value: 'v1' }],
+      });
+      const parts = {
+        files: subject.files?.sha256 ?? null,
+        command: subject.command?.sha256 ?? null,
+        definition: null,
+      };
       const artifacts = digestOf([['file', 'dist/a.txt', 1, sha('one\n'), 4]]);
       expect(subject.digest).toBe(digestOf({ v: 1, summary: 'Version v1', ...parts, artifacts }));
 
       await system.decide(id, 'grant', approver);
       const job = await system.ended(jobId);
       expect(job.status).toBe('COMPLETED');
-      expect(job.events.find((event) => event.type === 'approval.requested')?.payload).toMatchObject({ approvalId: id, subject });
+      expect(job.events.find((event) => event.type === 'approval.requested')?.payload).toMatchObject({
+        approvalId: id,
+        subject,
+      });
     });
 
     it('and asks again when it has changed since', async () => {
@@ -147,7 +176,10 @@ describe('a gate that asks people', () => {
       expect(second).toMatchObject({ status: 'PENDING', grants: 0, replacesId: first.id });
       expect(second.subject.digest).not.toBe(first.subject.digest);
       expect((await system.get(`/${first.id}`)).body).toMatchObject({ status: 'VOID' });
-      expect((await system.decide(first.id, 'reject', system.tenant.key)).body).toMatchObject({ code: 'CONFLICT', state: 'VOID' });
+      expect((await system.decide(first.id, 'reject', system.tenant.key)).body).toMatchObject({
+        code: 'CONFLICT',
+        state: 'VOID',
+      });
 
       await system.decide(second.id, 'grant', approver);
       const job = await system.ended(jobId);
@@ -161,7 +193,10 @@ describe('a gate that asks people', () => {
     it('lists 200 files at most, and covers all of them', async () => {
       const run = 'mkdir many && for i in $(seq 1000 1300); do echo $i > many/$i; done';
       const asking = (paths: string[]) => gateJob({ subject: { paths } }) as { steps: object[] };
-      const jobId = await system.submit({ name: 'many', steps: [{ key: 'build', type: 'COMMAND', run }, ...asking(['many/*']).steps] });
+      const jobId = await system.submit({
+        name: 'many',
+        steps: [{ key: 'build', type: 'COMMAND', run }, ...asking(['many/*']).steps],
+      });
       const { id, subject } = await system.pending(jobId);
       expect([subject.files?.count, subject.files?.listed.length]).toEqual([301, 200]);
       const entries = Array.from({ length: 301 }, (_, index) => [`many/${1000 + index}`, sha(`${1000 + index}\n`), 5]);
@@ -176,8 +211,16 @@ describe('a gate that asks people', () => {
     it('or the definition of the job, when nothing else is named', async () => {
       const jobId = await system.submit(gateJob());
       const { subject } = await system.pending(jobId);
-      const { body: job } = await system.api.http().get(`${system.tenant.jobs}/${jobId}`).auth(approver, { type: 'bearer' });
-      expect(subject).toMatchObject({ files: null, artifacts: null, command: null, definition: { sha256: digestOf(job.definition) } });
+      const { body: job } = await system.api
+        .http()
+        .get(`${system.tenant.jobs}/${jobId}`)
+        .auth(approver, { type: 'bearer' });
+      expect(subject).toMatchObject({
+        files: null,
+        artifacts: null,
+        command: null,
+        definition: { sha256: digestOf(job.definition) },
+      });
       await cancel(jobId);
     });
 
@@ -186,7 +229,10 @@ describe('a gate that asks people', () => {
       ['artifacts', { artifacts: [{ logicalKey: 'none' }] }],
     ])('and fails when there are no such %s', async (_, nothing) => {
       const job = await system.ended(await system.submit(gateJob({ subject: nothing })));
-      expect([job.error?.code, job.error?.message]).toEqual(['ARTIFACT_NOT_FOUND', expect.stringContaining('nothing to approve')]);
+      expect([job.error?.code, job.error?.message]).toEqual([
+        'ARTIFACT_NOT_FOUND',
+        expect.stringContaining('nothing to approve'),
+      ]);
     });
   });
 
@@ -200,7 +246,10 @@ describe('a gate that asks people', () => {
       const opposite = await system.decide(id, 'reject', approver);
       expect([opposite.status, opposite.body.code, opposite.body.state]).toEqual([409, 'CONFLICT', 'PENDING']);
       await system.decide(id, 'grant', system.tenant.key);
-      expect(await system.decide(id, 'grant', approver)).toMatchObject({ status: 200, body: { status: 'GRANTED', grants: 2 } });
+      expect(await system.decide(id, 'grant', approver)).toMatchObject({
+        status: 200,
+        body: { status: 'GRANTED', grants: 2 },
+      });
       const late = await system.decide(id, 'grant', await system.key('late'));
       expect([late.status, late.body.state]).toEqual([409, 'GRANTED']);
       const job = await system.ended(jobId);
@@ -218,6 +267,24 @@ describe('a gate that asks people', () => {
           expect(own.body.detail).toMatch(/four eyes/);
         }
         expect((await system.decide(id, 'grant', approver)).status).toBe(200);
+        // Behind a job of a schedule stands who made the schedule.
+        const scheduled = await system.submit(gateJob());
+        const { id: other } = await system.pending(scheduled);
+        const byApprover = [system.tenant.workspaceId, await keyIdOf(approver)];
+        const [schedule] = await system.api.asOwner(
+          `INSERT INTO schedules (id, workspace_id, name, cron, definition, created_by_type, created_by_id)
+           VALUES (gen_random_uuid(), $1, 'nightly', '0 2 * * *', '{}', 'api_key', $2) RETURNING id`,
+          byApprover,
+        );
+        await system.api.asOwner(`UPDATE runner_jobs SET schedule_id = $2 WHERE id = $1`, [
+          scheduled,
+          schedule?.['id'],
+        ]);
+        expect((await system.decide(other, 'grant', approver)).status).toBe(403);
+        await system.api.asOwner('DELETE FROM schedules');
+        expect((await system.decide(other, 'grant', approver)).body.detail).toMatch(/is gone/);
+        await system.api.asOwner(`UPDATE runner_jobs SET schedule_id = NULL WHERE id = $1`, [scheduled]);
+        expect((await system.decide(other, 'reject', approver)).status).toBe(200);
       } finally {
         await system.api.asOwner('UPDATE workspaces SET require_four_eyes = false');
       }
@@ -241,7 +308,9 @@ describe('a gate that asks people', () => {
       expect([late.status, late.body.state]).toEqual([409, 'CANCELLED']);
       const job = await system.ended(jobId);
       expect(job.status).toBe('CANCELLED');
-      expect(await system.api.asOwner('SELECT status FROM approvals WHERE id = $1', [id])).toEqual([{ status: 'CANCELLED' }]);
+      expect(await system.api.asOwner('SELECT status FROM approvals WHERE id = $1', [id])).toEqual([
+        { status: 'CANCELLED' },
+      ]);
     });
 
     it('need the scope, a known approval and a sound body', async () => {
@@ -272,7 +341,8 @@ describe('a gate that asks people', () => {
       await system.pending(jobId);
       tenantJobs.push(jobId);
     }
-    const jobsOf = async (query: string): Promise<string[]> => (await system.get(query)).body.items.map((one) => one.jobId);
+    const jobsOf = async (query: string): Promise<string[]> =>
+      (await system.get(query)).body.items.map((one) => one.jobId);
     expect(await jobsOf('')).toEqual(tenantJobs);
     expect(await jobsOf('?scope=a.one')).toEqual([tenantJobs[0], tenantJobs[2]]);
     const first = await system.get('?limit=2');
@@ -289,8 +359,15 @@ describe('a gate that asks people', () => {
       expect([wrong, (await system.get(wrong)).status]).toEqual([wrong, 422]);
   });
 
+  async function keyIdOf(key: string): Promise<string> {
+    return (await system.api.http().get('/v1/me').auth(key, { type: 'bearer' })).body.keyId;
+  }
+
   async function cancel(jobId: string): Promise<void> {
-    const answer = await system.api.http().post(`${system.tenant.jobs}/${jobId}/cancel`).auth(system.tenant.key, { type: 'bearer' });
+    const answer = await system.api
+      .http()
+      .post(`${system.tenant.jobs}/${jobId}/cancel`)
+      .auth(system.tenant.key, { type: 'bearer' });
     expect(answer.status).toBe(202);
   }
 });

@@ -1,5 +1,12 @@
 import type { StepOutcome } from '../../../libs/runner/src/executors/executor.js';
-import { gateJob, startApprovals, until, type Answer, type ApprovalBody, type ApprovalSystem } from './approval-system.js';
+import {
+  gateJob,
+  startApprovals,
+  until,
+  type Answer,
+  type ApprovalBody,
+  type ApprovalSystem,
+} from './approval-system.js';
 
 /** Of two who want to move an approval, one wins, and everybody finds that out: answers, rows, ledger and the job's end say the same. */
 describe('who decides at the same time', () => {
@@ -25,7 +32,9 @@ describe('who decides at the same time', () => {
       expect([granted.status, rejected.status].sort()).toEqual([200, 409]);
       expect((granted.status === 409 ? granted : rejected).body.state).toBe(winner);
       const job = await system.ended(approval.jobId);
-      expect([job.status, job.error?.code]).toEqual(winner === 'GRANTED' ? ['COMPLETED', undefined] : ['FAILED', 'APPROVAL_REJECTED']);
+      expect([job.status, job.error?.code]).toEqual(
+        winner === 'GRANTED' ? ['COMPLETED', undefined] : ['FAILED', 'APPROVAL_REJECTED'],
+      );
       expect(job.types.filter((type) => /^approval\.(granted|rejected)$/.test(type))).toHaveLength(1);
       expect(await recorded(approval)).toEqual({ status: winner, decisions: 1 });
     });
@@ -41,7 +50,9 @@ describe('who decides at the same time', () => {
       ]);
       const job = await system.ended(approval.jobId);
       expect(job.status).toBe('COMPLETED');
-      const grants = job.events.filter((event) => event.type === 'approval.granted').map((event) => event.payload['grants']);
+      const grants = job.events
+        .filter((event) => event.type === 'approval.granted')
+        .map((event) => event.payload['grants']);
       expect(grants).toEqual([1, 2]);
       expect(await recorded(approval)).toEqual({ status: 'GRANTED', decisions: 2 });
     });
@@ -49,7 +60,9 @@ describe('who decides at the same time', () => {
 
   it('grants with one key, twenty times: one decision, and twenty times the same answer', async () => {
     await jobs(2, gateJob(), async (approval) => {
-      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => system.decide(approval.id, 'grant', maria, `no. ${n}`)));
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => system.decide(approval.id, 'grant', maria, `no. ${n}`)),
+      );
       expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
       expect(answers[0]?.status).toBe(200);
       const job = await system.ended(approval.jobId);
@@ -63,8 +76,8 @@ describe('who decides at the same time', () => {
     await jobs(24, gateJob({}, { timeoutSeconds: 60 }), async (approval, index) => {
       // Each gets a head start in turn, so that both orders happen.
       const [granted, cancelled] = await Promise.all([
-        after(index % 3 === 0 ? 4 : 0, () => system.decide(approval.id, 'grant', maria)),
-        after(index % 3 === 1 ? 4 : 0, () => cancel(approval.jobId)),
+        after(index % 3 === 0 ? 60 : 0, () => system.decide(approval.id, 'grant', maria)),
+        after(index % 3 === 1 ? 60 : 0, () => cancel(approval.jobId)),
       ]);
       seen.add(granted.status);
       const job = await system.ended(approval.jobId);
@@ -75,7 +88,12 @@ describe('who decides at the same time', () => {
         if (job.status === 'CANCELLED') expect(at('approval.granted')).toBeLessThan(at('job.cancel_requested'));
         expect(await recorded(approval)).toEqual({ status: 'GRANTED', decisions: 1 });
       } else {
-        expect([granted.status, granted.body.state, cancelled, job.status]).toEqual([409, 'CANCELLED', 202, 'CANCELLED']);
+        expect([granted.status, granted.body.state, cancelled, job.status]).toEqual([
+          409,
+          'CANCELLED',
+          202,
+          'CANCELLED',
+        ]);
         expect([at('approval.granted'), at('gate.passed')]).toEqual([-1, -1]);
         expect(await recorded(approval)).toEqual({ status: 'CANCELLED', decisions: 0 });
       }
@@ -85,8 +103,10 @@ describe('who decides at the same time', () => {
 
   it('grants when the time is over: by the one clock of the database it was in time, or it was not', async () => {
     const seen = new Set<number>();
-    await jobs(24, gateJob({ expiresInSeconds: 2 }), async (approval, index) => {
-      const granted = await after(Date.parse(approval.expiresAt) - Date.now() + (index - 16) * 3, () =>
+    // Some well before, some well after, most at about the moment itself.
+    const aim = (index: number): number => (index < 4 ? -1_200 : index > 20 ? 100 : (index - 16) * 3);
+    await jobs(24, gateJob({ expiresInSeconds: 3 }), async (approval, index) => {
+      const granted = await after(Date.parse(approval.expiresAt) - Date.now() + aim(index), () =>
         system.decide(approval.id, 'grant', maria),
       );
       seen.add(granted.status);
@@ -95,7 +115,11 @@ describe('who decides at the same time', () => {
         expect([job.status, job.types.includes('gate.expired')]).toEqual(['COMPLETED', false]);
         expect(await recorded(approval)).toEqual({ status: 'GRANTED', decisions: 1 });
       } else {
-        expect([granted.body.state, job.error?.code, job.types.includes('approval.granted')]).toEqual(['EXPIRED', 'GATE_EXPIRED', false]);
+        expect([granted.body.state, job.error?.code, job.types.includes('approval.granted')]).toEqual([
+          'EXPIRED',
+          'GATE_EXPIRED',
+          false,
+        ]);
         expect(await recorded(approval)).toEqual({ status: 'EXPIRED', decisions: 0 });
       }
     });
@@ -108,7 +132,8 @@ describe('who decides at the same time', () => {
     system.gate.execute = async (run): Promise<StepOutcome> => {
       const outcome = await real(run);
       looks.push(outcome.kind);
-      if (looks.length === 1) expect((await system.decide((await system.pending(run.job.id)).id, 'grant', maria)).status).toBe(200);
+      if (looks.length === 1)
+        expect((await system.decide((await system.pending(run.job.id)).id, 'grant', maria)).status).toBe(200);
       return outcome;
     };
     try {
@@ -121,8 +146,36 @@ describe('who decides at the same time', () => {
     }
   });
 
+  it('asks once, although the worker died after it had asked', async () => {
+    const real = system.gate.execute.bind(system.gate);
+    let asked = 0;
+    system.gate.execute = async (run): Promise<StepOutcome> => {
+      const outcome = await real(run);
+      if (++asked > 1) return outcome;
+      // As for a process that is gone: nothing more is written, and the lease runs out.
+      run.job.lose();
+      return { kind: 'lost' };
+    };
+    try {
+      const jobId = await system.submit(gateJob());
+      const { id } = await system.pending(jobId);
+      await system.parked(jobId);
+      expect((await system.decide(id, 'grant', maria)).status).toBe(200);
+      const job = await system.ended(jobId);
+      expect([job.status, job.gate.outputs]).toMatchObject(['COMPLETED', { approvalId: id }]);
+      const once = ['gate.started', 'approval.requested', 'step.started', 'step.retrying'];
+      expect(once.map((type) => job.types.filter((one) => one === type).length)).toEqual([1, 1, 1, 0]);
+    } finally {
+      system.gate.execute = real;
+    }
+  });
+
   /** So many jobs at once, and for each what is to happen once it waits. */
-  async function jobs(count: number, definition: object, then: (approval: ApprovalBody, index: number) => Promise<void>): Promise<void> {
+  async function jobs(
+    count: number,
+    definition: object,
+    then: (approval: ApprovalBody, index: number) => Promise<void>,
+  ): Promise<void> {
     const each = async (_: unknown, index: number): Promise<void> => {
       const approval = await system.pending(await system.submit(definition));
       await then(approval, index);
@@ -131,7 +184,10 @@ describe('who decides at the same time', () => {
   }
 
   async function cancel(jobId: string): Promise<number> {
-    const sent = system.api.http().post(`${system.tenant.jobs}/${jobId}/cancel`).auth(system.tenant.key, { type: 'bearer' });
+    const sent = system.api
+      .http()
+      .post(`${system.tenant.jobs}/${jobId}/cancel`)
+      .auth(system.tenant.key, { type: 'bearer' });
     return (await sent).status;
   }
 

@@ -53,17 +53,25 @@ function attacks(table: string, id: string, column: string): [name: string, sql:
   ];
 }
 
+function idOf(table: keyof typeof COLUMNS): string {
+  const { eventId, artifactId, decisionId } = tenant;
+  return { job_events: eventId, artifacts: artifactId, approval_decisions: decisionId }[table];
+}
+
 async function snapshot(): Promise<unknown> {
   const events = await owner.query('SELECT * FROM job_events ORDER BY id');
   const artifacts = await owner.query('SELECT * FROM artifacts ORDER BY id');
-  return { events: events.rows, artifacts: artifacts.rows };
+  const decisions = await owner.query('SELECT * FROM approval_decisions ORDER BY id');
+  return { events: events.rows, artifacts: artifacts.rows, decisions: decisions.rows };
 }
 
-describe.each(['job_events', 'artifacts'])('%s', (table) => {
-  const column = table === 'job_events' ? 'type' : 'path';
+/** A column of text of each append-only table. */
+const COLUMNS = { job_events: 'type', artifacts: 'path', approval_decisions: 'comment' };
+
+describe.each(['job_events', 'artifacts', 'approval_decisions'] as const)('%s', (table) => {
+  const column = COLUMNS[table];
   const names = attacks(table, '', column).map(([name]) => name);
-  const sqlOf = (name: string): string =>
-    new Map(attacks(table, table === 'job_events' ? tenant.eventId : tenant.artifactId, column)).get(name) ?? 'missing';
+  const sqlOf = (name: string): string => new Map(attacks(table, idOf(table), column)).get(name) ?? 'missing';
 
   it.each(names)('refuses %s to the runtime roles', async (name) => {
     const before = await snapshot();

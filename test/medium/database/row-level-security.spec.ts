@@ -1,7 +1,16 @@
 import pg from 'pg';
 import { newId } from '#kernel';
 import { createTestDatabase, type TestDatabase } from '#testing';
-import { fillTenant, HASH, insertApiKey, insertEvent, insertJob, insertStep, insertWorkspace } from './rows.js';
+import {
+  fillTenant,
+  insertApiKey,
+  insertEvent,
+  insertJob,
+  insertJobSecret,
+  insertStep,
+  insertWorkspace,
+  HASH,
+} from './rows.js';
 
 const REFUSED_BY_POLICY = { code: '42501', message: expect.stringContaining('row-level security') };
 const KEPT = { code: '23001', message: expect.stringContaining('its history is append-only') };
@@ -47,13 +56,20 @@ async function asApi<Result>(workspaceId: string | null, run: () => Promise<Resu
 
 it('knows every table of a tenant', () => {
   expect(tenantTables).toEqual([
+    'admission_keys',
     'api_keys',
+    'approval_decisions',
+    'approvals',
     'artifact_series',
     'artifacts',
+    'checkpoints',
     'job_events',
+    'job_secrets',
     'job_steps',
+    'job_terms',
     'runner_jobs',
     'sandbox_jobs',
+    'schedules',
     'transcript_chunks',
   ]);
 });
@@ -69,8 +85,15 @@ it('protects every table that carries a workspace_id, in every schema of ours, b
   expect(rows).toEqual([]);
 });
 
+/** What the API only writes, or has nothing to do with. */
+const HIDDEN_FROM_API = ['admission_keys', 'checkpoints', 'job_secrets'];
+
 it('shows the API nothing outside of a tenant, and only its own inside', async () => {
-  for (const table of tenantTables) {
+  for (const table of HIDDEN_FROM_API) {
+    const look = (): Promise<pg.QueryResult> => api.query(`SELECT FROM ${table}`);
+    await expect(asApi(mine.workspaceId, look)).rejects.toMatchObject(PERMISSION_DENIED);
+  }
+  for (const table of tenantTables.filter((name) => !HIDDEN_FROM_API.includes(name))) {
     const workspaces = async (): Promise<unknown[]> =>
       (await api.query(`SELECT DISTINCT workspace_id FROM ${table}`)).rows;
     expect([table, await asApi(null, workspaces)]).toEqual([table, []]);
@@ -102,7 +125,11 @@ it('lets the API write for its tenant only', async () => {
     const jobId = await insertJob(api, mine.workspaceId);
     await insertStep(api, mine.workspaceId, jobId);
     await insertEvent(api, mine.workspaceId, jobId);
+    await insertJobSecret(api, mine.workspaceId, jobId);
   });
+  await expect(
+    asApi(mine.workspaceId, () => insertJobSecret(api, theirs.workspaceId, theirs.jobId)),
+  ).rejects.toMatchObject(REFUSED_BY_POLICY);
   await expect(asApi(mine.workspaceId, () => insertJob(api, theirs.workspaceId))).rejects.toMatchObject(
     REFUSED_BY_POLICY,
   );
@@ -133,23 +160,56 @@ it('grants each role what it needs and no more', async () => {
     GROUP BY grantee, relname ORDER BY 1`);
   expect(rows.map((row) => row.grant)).toEqual([
     'runledger_api api_keys: SELECT',
+    'runledger_api approval_decisions: INSERT SELECT',
+    'runledger_api approvals: SELECT',
     'runledger_api artifact_series: SELECT',
     'runledger_api artifacts: SELECT',
     'runledger_api job_events: INSERT SELECT',
+    'runledger_api job_secrets: INSERT',
     'runledger_api job_steps: INSERT SELECT',
+    'runledger_api job_terms: INSERT SELECT',
     'runledger_api runner_jobs: INSERT SELECT',
     'runledger_api sandbox_jobs: SELECT',
+    'runledger_api schedules: DELETE INSERT SELECT',
     'runledger_api transcript_chunks: SELECT',
+    'runledger_api workers: SELECT',
     'runledger_api workspaces: SELECT',
+    'runledger_worker admission_keys: DELETE INSERT SELECT UPDATE',
+    'runledger_worker approval_decisions: SELECT',
+    'runledger_worker approvals: INSERT SELECT',
     'runledger_worker artifact_series: INSERT SELECT UPDATE',
     'runledger_worker artifacts: INSERT SELECT',
+    'runledger_worker checkpoints: DELETE INSERT SELECT UPDATE',
     'runledger_worker job_events: INSERT SELECT',
+    'runledger_worker job_secrets: DELETE INSERT SELECT',
     'runledger_worker job_steps: INSERT SELECT UPDATE',
+    'runledger_worker job_terms: INSERT SELECT',
     'runledger_worker runner_jobs: INSERT SELECT UPDATE',
     'runledger_worker sandbox_jobs: INSERT SELECT UPDATE',
+    'runledger_worker schedules: SELECT',
     'runledger_worker transcript_chunks: DELETE INSERT SELECT',
+    'runledger_worker worker_hosts: DELETE INSERT SELECT UPDATE',
+    'runledger_worker workers: DELETE INSERT SELECT UPDATE',
     'runledger_worker workspaces: SELECT',
   ]);
+});
+
+it('lets the API change six columns of a job: the head of its chain and what asks for attention', async () => {
+  const { rows } = await owner.query<{ column: string }>(`
+    SELECT attname AS column FROM pg_attribute, aclexplode(attacl)
+    WHERE attrelid = 'runner_jobs'::regclass AND grantee = 'runledger_api'::regrole AND privilege_type = 'UPDATE' ORDER BY 1`);
+  expect(rows.map(({ column }) => column)).toEqual([
+    'cancel_requested_at',
+    'head_hash',
+    'head_seq',
+    'updated_at',
+    'version',
+    'wake_at',
+  ]);
+  const theirsToo = (): Promise<pg.QueryResult> =>
+    api.query('UPDATE runner_jobs SET wake_at = now() RETURNING workspace_id');
+  const touched = (await asApi(mine.workspaceId, theirsToo)).rows as { workspace_id: string }[];
+  expect(touched.map((row) => row.workspace_id)).toEqual([mine.workspaceId]);
 });
 
 it('gives the roles no other power, and every SECURITY DEFINER function a fixed search_path', async () => {
@@ -164,9 +224,11 @@ it('gives the roles no other power, and every SECURITY DEFINER function a fixed 
   for (const found of functions.rows)
     expect([found.name, found.config]).toEqual([found.name, ['search_path=pg_catalog, pg_temp']]);
   expect(functions.rows.filter((row) => row.definer).map((row) => [row.name, row.callers])).toEqual([
+    ['runledger_copy_job_secrets', 'runledger_api,runledger_worker'],
     ['runledger_count_unfinished_jobs', 'runledger_api'],
     ['runledger_erase_event_payload', null],
     ['runledger_find_api_key', 'runledger_api'],
+    ['runledger_work_stands_still', 'runledger_api'],
   ]);
   expect(functions.rows.filter((row) => !row.definer && row.callers !== null)).toEqual([]);
 });
@@ -182,6 +244,7 @@ it('finds an API key across tenants by its hash alone', async () => {
       workspace_name: 'Test',
       name: 'key',
       scopes: ['jobs:read'],
+      roles: [],
       expires_at: null,
       last_used_at: null,
       revoked_at: null,

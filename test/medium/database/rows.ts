@@ -135,6 +135,12 @@ export async function insertChunk(
   await insert(client, 'transcript_chunks', row);
 }
 
+export async function insertJobSecret(client: pg.ClientBase, workspaceId: string, jobId: string): Promise<void> {
+  const ciphertext = Buffer.from('sealed');
+  const row = { workspace_id: workspaceId, job_id: jobId, name: 'TOKEN', set_id: newId(), ciphertext };
+  await insert(client, 'job_secrets', row);
+}
+
 export async function insertArtifact(
   client: pg.ClientBase,
   workspaceId: string,
@@ -180,10 +186,76 @@ export async function insertSeries(
   return id;
 }
 
+export async function insertApproval(
+  client: pg.ClientBase,
+  workspaceId: string,
+  jobId: string,
+  stepId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
+  const id = newId();
+  const row = {
+    id,
+    workspace_id: workspaceId,
+    job_id: jobId,
+    step_id: stepId,
+    scope: 'deploy.production',
+    subject: {},
+    subject_digest: HASH,
+    min_approvals: 1,
+    requested_at: new Date(),
+    expires_at: new Date(Date.now() + 60_000),
+  };
+  await insert(client, 'approvals', { ...row, ...changes });
+  return id;
+}
+
+export async function insertDecision(
+  client: pg.ClientBase,
+  workspaceId: string,
+  approvalId: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
+  const id = newId();
+  const row = {
+    id,
+    workspace_id: workspaceId,
+    approval_id: approvalId,
+    decision: 'grant',
+    actor_type: 'api_key',
+    actor_id: newId(),
+    actor_name: 'Maria',
+    subject_digest: HASH,
+  };
+  await insert(client, 'approval_decisions', { ...row, ...changes });
+  return id;
+}
+
 /** A row in every table that belongs to a tenant. */
+/** What has no id of its own that a test asks for: one row of each table. */
+async function insertBookkeeping(client: pg.ClientBase, workspaceId: string, jobId: string): Promise<void> {
+  const tenant = { workspace_id: workspaceId };
+  await insert(client, 'job_terms', { ...tenant, term: 'tag=a', job_id: jobId });
+  await insert(client, 'admission_keys', { ...tenant, kind: 'CONCURRENCY', key: 'k', due_at: new Date() });
+  await insert(client, 'checkpoints', {
+    ...tenant,
+    id: newId(),
+    job_id: jobId,
+    phase: 'SETUP',
+    blob_key: newId(),
+    host: 'h',
+  });
+  await insert(client, 'schedules', {
+    ...{ ...tenant, id: newId(), name: 'nightly', cron: '@daily', definition: {} },
+    ...{ created_by_type: 'user', created_by_id: 'u' },
+  });
+}
+
 export async function fillTenant(
   client: pg.ClientBase,
-): Promise<{ workspaceId: string; jobId: string; stepId: string; eventId: string; artifactId: string }> {
+): Promise<
+  Record<'workspaceId' | 'jobId' | 'stepId' | 'eventId' | 'artifactId' | 'approvalId' | 'decisionId', string>
+> {
   const workspaceId = await insertWorkspace(client);
   await insertApiKey(client, workspaceId, workspaceId.replaceAll('-', '').repeat(2));
   const jobId = await insertJob(client, workspaceId);
@@ -191,7 +263,11 @@ export async function fillTenant(
   const eventId = await insertEvent(client, workspaceId, jobId, { step_id: stepId });
   const sandboxJobId = await insertSandboxJob(client, workspaceId, jobId, stepId);
   await insertChunk(client, workspaceId, jobId, stepId, sandboxJobId);
+  await insertJobSecret(client, workspaceId, jobId);
   const artifactId = await insertArtifact(client, workspaceId, jobId, stepId);
   await insertSeries(client, workspaceId, artifactId);
-  return { workspaceId, jobId, stepId, eventId, artifactId };
+  const approvalId = await insertApproval(client, workspaceId, jobId, stepId);
+  const decisionId = await insertDecision(client, workspaceId, approvalId);
+  await insertBookkeeping(client, workspaceId, jobId);
+  return { workspaceId, jobId, stepId, eventId, artifactId, approvalId, decisionId };
 }

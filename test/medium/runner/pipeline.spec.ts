@@ -45,7 +45,7 @@ describe('a job from submission to its end', () => {
     expect(finished.job.status).toBe('COMPLETED');
     expect(finished.types).toEqual([
       ...['job.created', 'job.queued', 'job.started'],
-      ...['phase.started', 'step.started', 'step.output', 'step.completed', 'phase.completed'],
+      ...['phase.started', 'step.started', 'step.output', 'step.completed', 'checkpoint.created', 'phase.completed'],
       ...['phase.started', 'step.started', 'step.output', 'step.completed', 'phase.completed'],
       ...['phase.started', 'step.started', 'gate.started', 'gate.passed', 'step.completed'],
       ...['step.started', 'artifact.created', 'artifact.created', 'step.completed', 'phase.completed'],

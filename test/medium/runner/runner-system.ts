@@ -8,7 +8,7 @@ import { Database, DatabaseModule, withOwner } from '#database';
 import { newId } from '#kernel';
 import { EventQueries, type LedgerEvent } from '#ledger';
 import { migrateQueueSchema, QueueWorkers } from '#queue';
-import { CancelJob, foldJob, JobQueries, parseJobDefinition, SubmitJob, type JobState } from '#runner';
+import { CancelJob, foldJob, JobQueries, parseJobDefinition, SubmitJob, type JobState, RetryJob } from '#runner';
 import { createTestDatabase, type TestDatabase } from '#testing';
 import { JobStore, type Lease } from '../../../libs/runner/src/store/job.store.js';
 import { RunnerService } from '../../../apps/worker/src/runner.service.js';
@@ -25,11 +25,13 @@ export interface RunnerSystem {
   cancel(jobId: string, reason?: string): Promise<string | undefined>;
   /** Waits until the job's row is in this state. */
   reached(jobId: string, condition: string): Promise<void>;
+  /** Makes a retry of a job. @returns its id */
+  retry(jobId: string, from?: string): Promise<string>;
   /** Waits for the job's end. */
   finished(jobId: string): Promise<Finished>;
   run(definition: unknown): Promise<Finished>;
   /** Starts a worker. One that does not serve its queue only admits and reconciles. */
-  startWorker(options?: { serve: boolean }): Promise<RunningWorker>;
+  startWorker(options?: { serve?: boolean; env?: Record<string, string> }): Promise<RunningWorker>;
   /** The store of a worker that the test plays itself. */
   openStore(lease: Lease): { store: JobStore; close(): Promise<void> };
   /** As the owner of the database. */
@@ -58,7 +60,7 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
   const database = await createTestDatabase();
   await migrateQueueSchema(database.ownerUrl);
   const dataDir = await mkdtemp(join(tmpdir(), 'runledger-runner-'));
-  const configOf = (url: string): Config =>
+  const configOf = (url: string, more: Record<string, string> = {}): Config =>
     loadConfig({
       DATABASE_URL: url,
       DATA_DIR: dataDir,
@@ -66,13 +68,14 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
       LOG_LEVEL: 'silent',
       RUNNER_RECONCILE_MS: '200',
       ...environment,
+      ...more,
     });
   const api = await openApi(configOf(database.apiUrl));
   const workspaceId = await createWorkspace(database);
   const workers: RunningWorker[] = [];
 
-  const startWorker = async ({ serve } = { serve: true }): Promise<RunningWorker> => {
-    const worker = await openWorker(configOf(database.workerUrl), serve);
+  const startWorker = async ({ serve = true, env = {} } = {}): Promise<RunningWorker> => {
+    const worker = await openWorker(configOf(database.workerUrl, env), serve);
     workers.push(worker);
     return worker;
   };
@@ -91,6 +94,11 @@ export async function startRunnerSystem(environment: Record<string, string> = {}
   return {
     cancel: async (jobId, reason) =>
       (await api.cancelJob.cancel(workspaceId, jobId, canceller, reason ?? null))?.status,
+    retry: async (jobId, from = 'failed-step') => {
+      const retried = await api.retryJob.retry(workspaceId, canceller, jobId, from);
+      if (retried === null) throw new Error(`there is no job ${jobId}`);
+      return retried.state.id;
+    },
     reached: async (jobId, condition) => {
       const text = `SELECT 1 FROM runner_jobs WHERE id = $1 AND (${condition})`;
       await until(async () => (await sql(text, [jobId]))[0] ?? null);
@@ -127,6 +135,7 @@ async function openApi(config: Config) {
   const database = app.get(Database);
   return {
     submitJob: new SubmitJob(database),
+    retryJob: new RetryJob(database),
     cancelJob: new CancelJob(database),
     jobs: new JobQueries(database),
     events: new EventQueries(database),

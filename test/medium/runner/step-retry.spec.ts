@@ -112,6 +112,25 @@ describe('a step that may be retried', () => {
     expectWhole(finished);
   }, 30_000);
 
+  it('of CLEANUP is still tried again when the job was cancelled meanwhile, and nobody spins while it waits', async () => {
+    const worker = await system.startWorker();
+    const retry = { maxAttempts: 2, backoffMs: 2_500 };
+    const run = 'if [ "$RUNLEDGER_ATTEMPT" = 1 ]; then exit 1; fi; echo "done=yes" >> "$RUNLEDGER_OUTPUT"';
+    const steps = [
+      { key: 'work', type: 'GATE', condition: 'true' },
+      { key: 'tidy', phase: 'CLEANUP', type: 'COMMAND', run, retry },
+    ];
+    const jobId = await system.submit({ name: 'tidy', steps });
+    await system.reached(jobId, 'parked_at IS NOT NULL');
+    await system.cancel(jobId);
+    const finished = await system.finished(jobId);
+    await worker.stop();
+    expect(finished.job.status).toBe('CANCELLED');
+    expect(finished.step('tidy')).toMatchObject({ status: 'COMPLETED', attempt: 2, outputs: { done: 'yes' } });
+    expect(finished.types.filter((type) => type === 'phase.started').length).toBeLessThan(6);
+    expectWhole(finished);
+  }, 30_000);
+
   it('fails instead of being repeated when its worker stops and it says so', async () => {
     const first = await system.startWorker();
     const jobId = await system.submit(flaky({ run: 'sleep 60', onInterrupt: 'fail' }));

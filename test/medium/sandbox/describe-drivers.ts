@@ -35,7 +35,10 @@ export function describeIsolatingDrivers(name: string, suite: DriverSuite): void
 }
 
 /** Runs one suite against the Docker driver with an engine that is none: what it asks for and what it makes of the answers. */
-export function describeWithStandIn(name: string, suite: (sandbox: () => SandboxFixture, engine: () => StandInEngine) => void): void {
+export function describeWithStandIn(
+  name: string,
+  suite: (sandbox: () => SandboxFixture, engine: () => StandInEngine) => void,
+): void {
   describeWithBubblewrap(`docker driver on a stand-in engine: ${name}`, () => {
     let folder: string;
     let engine: StandInEngine;

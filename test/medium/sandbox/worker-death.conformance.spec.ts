@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { endAbandonedRuns, type SandboxDriverName } from '#sandbox';
 import { describeWithBubblewrap } from '#testing';
+import { HIDING, hiding } from './hiding.js';
 import { processesWith } from './host-processes.js';
 
 jest.setTimeout(30_000);
@@ -48,8 +49,8 @@ describe.each<SandboxDriverName>(['process', 'bubblewrap'])('the death of the wo
       rmSync(folder, { recursive: true, force: true });
     });
 
-    async function startWorker(script: string, ups: number): Promise<void> {
-      const args = [RUN_COMMAND, driver, join(folder, 'workdir'), join(folder, 'scratch'), mark, script];
+    async function startWorker(script: string, ups: number, options = '{}'): Promise<void> {
+      const args = [RUN_COMMAND, driver, join(folder, 'workdir'), join(folder, 'scratch'), mark, script, options];
       worker = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
       const up = (): number => readdirSync(join(folder, 'workdir')).filter((name) => name.startsWith('up-')).length;
       await until(() => up() >= ups || worker.exitCode !== null, 15_000);
@@ -76,6 +77,17 @@ describe.each<SandboxDriverName>(['process', 'bubblewrap'])('the death of the wo
     });
 
     if (driver === 'bubblewrap') return;
+    it('a command that hides from it, with control groups or without', async () => {
+      for (const options of ['{}', '{"cgroups":false}']) {
+        rmSync(join(folder, 'workdir/up-1'), { force: true });
+        await startWorker(`${HIDING}; touch up-1; sleep 33`, 1, options);
+        expect(hiding()).toHaveLength(1);
+        await killWorker();
+        await until(() => hiding().length === 0, GONE_WITHIN_MS);
+        expect(hiding()).toEqual([]);
+      }
+    });
+
     it('at the start of the next one, a command whose guard was killed as well; one whose worker lives is left alone', async () => {
       await startWorker('setsid sleep 33 & touch up-1; sleep 33', 1);
       const command = commandOf(mark);

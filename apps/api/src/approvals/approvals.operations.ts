@@ -48,7 +48,14 @@ const DECISION = {
       },
     },
   },
-  errors: ['CONFLICT', 'MALFORMED_BODY', 'NOT_FOUND', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_FAILED'],
+  errors: [
+    'CONFLICT',
+    'MALFORMED_BODY',
+    'NOT_FOUND',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'VALIDATION_FAILED',
+  ],
 } satisfies Partial<OperationSpec>;
 
 const ONCE =

@@ -80,9 +80,8 @@ class RunCursor {
   }
 
   private next(): StreamRun {
-    const { done, value } = this.runs.next();
-    if (done === true) return { stream: 'stdout', bytes: Infinity };
-    const run = value as StreamRun;
-    return run.bytes > 0 ? { ...run } : this.next();
+    const next = this.runs.next();
+    if (next.done === true) return { stream: 'stdout', bytes: Infinity };
+    return next.value.bytes > 0 ? next.value : this.next();
   }
 }

@@ -108,6 +108,7 @@ async function listJob(given: string, options: ListOptions, terminal: Terminal):
 
 function versionsCommand(artifacts: Command, terminal: Terminal): void {
   addServerOptions(artifacts.command('versions'))
+    .summary('all versions of one artifact')
     .description('List all versions of one artifact, the latest first.')
     .argument('<kind>', 'such as "file" or "report"')
     .argument('<key>', 'its logical key: the path, where the step names no other')
@@ -127,6 +128,7 @@ function versionsCommand(artifacts: Command, terminal: Terminal): void {
 
 function downloadCommand(artifacts: Command, terminal: Terminal): void {
   addServerOptions(artifacts.command('download'))
+    .summary('one version, into a file')
     .description('Download one artifact and check it against its SHA-256.')
     .argument('<artifact>', 'its id, as list and versions show it')
     .option('-o, --output <file>', 'where to (default: its name, in this folder)')
@@ -151,6 +153,7 @@ interface ExportOptions extends ScopeOptions {
 
 function exportCommand(artifacts: Command, terminal: Terminal): void {
   addScopeOptions(addServerOptions(artifacts.command('export')))
+    .summary('the latest version of each, as an archive')
     .description(
       'Download the latest version of each artifact as a ZIP archive with a manifest. The same contents give the same bytes.',
     )

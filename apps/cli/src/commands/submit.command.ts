@@ -7,10 +7,10 @@ import { exitCodeOf, followToEnd } from '../follow/follow.js';
 import { addSecretOptions, readSecrets, withSecrets, type SecretOptions } from '../secret-options.js';
 import type { Terminal } from '../terminal/terminal.js';
 
-type SubmitOptions = ServerOptions & { follow?: boolean };
+type SubmitOptions = ServerOptions & SecretOptions & { follow?: boolean };
 
 export function submitCommand(program: Command, terminal: Terminal): void {
-  addServerOptions(program.command('submit'))
+  addSecretOptions(addServerOptions(program.command('submit')))
     .summary('submit jobs')
     .description(
       'Submit a job definition: a YAML or JSON file, or - for standard input. Several are submitted together: all of them, or none.',
@@ -24,6 +24,7 @@ Examples:
   $ runledger submit examples/hello.yaml --follow
   $ cat job.yaml | runledger submit -
   $ runledger submit job.yaml --json | jq -r .id
+  $ runledger submit job.yaml --secret API_TOKEN --secret-file DEPLOY_KEY=~/.ssh/deploy
   $ runledger submit nightly/*.yaml`,
     )
     .action(async (files: string[], options: SubmitOptions) => {
@@ -36,8 +37,9 @@ Examples:
 async function submitOne(file: string, options: SubmitOptions, terminal: Terminal): Promise<void> {
   const json = options.json === true;
   const definition = await readDefinition(file);
+  const body = withSecrets(definition.value, await readSecrets(options));
   const client = await connect(options);
-  const job = await submit(() => client.submit(definition.value), definition);
+  const job = await submit(() => client.submit(body), definition);
   if (options.follow !== true) {
     if (json) terminal.json(job);
     else tellSubmitted(job, terminal);
@@ -51,6 +53,8 @@ async function submitOne(file: string, options: SubmitOptions, terminal: Termina
 
 async function submitAll(files: string[], options: SubmitOptions, terminal: Terminal): Promise<void> {
   if (options.follow === true) throw new UsageError('--follow takes one job; submit them one by one to watch them');
+  if ([...(options.secret ?? []), ...(options.secretFile ?? [])].length > 0)
+    throw new UsageError('secrets belong to one job; submit the jobs that need them one by one');
   if (files.filter((file) => file === '-').length > 1) throw new UsageError('- can be given only once');
   const definitions: DefinitionFile[] = [];
   for (const file of files) definitions.push(await readDefinition(file));

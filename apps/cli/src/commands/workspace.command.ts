@@ -21,7 +21,7 @@ export function workspaceCommand(program: Command, terminal: Terminal): void {
 }
 
 interface SetOptions extends ServerOptions {
-  maxRunningJobs?: number | null;
+  maxRunningJobs?: number | 'none';
   requireFourEyes?: boolean;
   allowNetwork?: boolean;
   ifVersion?: number;
@@ -43,7 +43,7 @@ function setCommand(workspace: Command, terminal: Terminal): void {
     .action(async (options: SetOptions) => {
       const { maxRunningJobs, requireFourEyes, allowNetwork } = options;
       const change: WorkspaceChange = {
-        ...(maxRunningJobs === undefined ? {} : { maxRunningJobs }),
+        ...(maxRunningJobs === undefined ? {} : { maxRunningJobs: maxRunningJobs === 'none' ? null : maxRunningJobs }),
         ...(requireFourEyes === undefined ? {} : { requireFourEyes }),
         ...(allowNetwork === undefined ? {} : { allowNetwork }),
       };
@@ -62,8 +62,8 @@ function tell(workspace: Workspace, options: ServerOptions, terminal: Terminal):
   terminal.line(`network of steps  ${workspace.allowNetwork ? 'allowed' : 'not allowed'}`);
 }
 
-function parseMaxRunning(text: string): number | null {
-  if (text === 'none') return null;
+function parseMaxRunning(text: string): number | 'none' {
+  if (text === 'none') return text;
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1)
     throw new InvalidArgumentError('It must be a whole number from 1, or none.');

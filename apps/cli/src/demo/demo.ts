@@ -114,7 +114,7 @@ async function demoConfig(folder: string, job: DemoJob): Promise<{ config: Confi
   const config = loadConfig(childEnvironment(embedded));
   if (config.sandbox.driver === 'process')
     return { config, warning: '! SANDBOX=process: the commands of the demo run without isolation.' };
-  const problem = await createSandboxDriver(config.sandbox.driver).unavailable();
+  const problem = await createSandboxDriver(config.sandbox.driver, { docker: config.sandbox.docker }).unavailable();
   if (problem === null) return { config, warning: null };
   const unprotected: Config = { ...config, sandbox: { ...config.sandbox, driver: 'process' } };
   return {

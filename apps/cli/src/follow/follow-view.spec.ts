@@ -250,4 +250,40 @@ describe('FollowView', () => {
     const text = items.flatMap((item) => colored.apply(item)).join('\n');
     expect(text).toContain(`${pc.createColors(true).red('    ┃')} `);
   });
+
+  it('says at once that a gate waits for people, what for, and how to answer', () => {
+    const subject = { summary: 'Version 1.4', digest: 'd7f1b0a5'.repeat(8), files: { count: 2, sizeBytes: 5_120 } };
+    const request = {
+      approvalId: 'a-1',
+      scope: 'deploy.production',
+      subject,
+      minApprovals: 2,
+      approverRoles: ['boss'],
+    };
+    const decision = { actorName: 'Maria', comment: 'fine', grants: 1, minApprovals: 2 };
+    const asked = show([
+      event('step.started', 0, { step: 'enough' }),
+      event('gate.started', 0, { step: 'enough', payload: { condition: null } }),
+      event('approval.requested', 1, { step: 'enough', payload: request }),
+      event('approval.granted', 2, { step: 'enough', payload: decision }),
+      event('approval.requested', 3, { step: 'enough', payload: { ...request, approvalId: 'a-2', replaces: 'a-1' } }),
+      event('approval.rejected', 4, { step: 'enough', payload: { ...decision, comment: null } }),
+      event('gate.failed', 5, { step: 'enough', payload: { condition: null, reason: 'rejected by "Maria"' } }),
+    ]);
+    expect(asked).toEqual([
+      '',
+      'VALIDATION',
+      '  ? Enough files  waits for 2 approvals of boss: deploy.production',
+      '    Version 1.4',
+      '    digest d7f1b0a5…  2 files, 5.1 kB',
+      '    runledger approve a-1',
+      '    granted by Maria (1 of 2): fine',
+      '  ? Enough files  waits for 2 approvals of boss: deploy.production, again,',
+      '    because the content has changed',
+      '    Version 1.4',
+      '    digest d7f1b0a5…  2 files, 5.1 kB',
+      '    runledger approve a-2',
+      '    rejected by Maria',
+    ]);
+  });
 });

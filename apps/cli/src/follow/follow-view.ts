@@ -10,8 +10,10 @@ import {
   wrap,
 } from '../terminal/format.js';
 import type { Colors } from '../terminal/terminal.js';
+import { decisionText, requestText, subjectLines } from '../terminal/approval-text.js';
 import {
   artifactDetail,
+  beginStep,
   durationOf,
   followedSteps,
   numberOf,
@@ -110,12 +112,7 @@ export class FollowView {
     const { dim, green, red, yellow } = this.colors;
     switch (event.type) {
       case 'step.started':
-        Object.assign(step, {
-          startedAt: Date.parse(event.timestamp),
-          details: [],
-          partialLines: new Map(),
-          outputSeen: false,
-        });
+        beginStep(step, Date.parse(event.timestamp));
         return [];
       case 'step.completed':
         this.outputs.set(step.key, outputsOf(event));
@@ -141,16 +138,41 @@ export class FollowView {
             yellow,
           ),
         ];
-      case 'gate.passed':
-      case 'gate.failed':
-        step.details.push(...this.gateDetail(event));
-        return [];
       case 'artifact.created':
         step.details.push(artifactDetail(event));
         return [];
       default:
+        return this.gateEvent(event, step);
+    }
+  }
+
+  private gateEvent(event: JobEvent, step: FollowedStep): string[] {
+    const { green, red } = this.colors;
+    switch (event.type) {
+      case 'gate.passed':
+      case 'gate.failed':
+        step.details.push(...this.gateDetail(event));
+        return [];
+      case 'approval.requested':
+        return this.approvalRequested(event, step);
+      case 'approval.granted':
+        return this.under([decisionText(event)], green);
+      case 'approval.rejected':
+        return this.under([decisionText(event)], red);
+      default:
         return [];
     }
+  }
+
+  /** Nobody can wait for long without knowing what for. */
+  private approvalRequested(event: JobEvent, step: FollowedStep): string[] {
+    const { dim, yellow } = this.colors;
+    return [
+      ...this.flush(step),
+      ...this.marked(yellow('?'), `${step.name}  ${requestText(event)}`, yellow),
+      ...this.under(subjectLines(event.payload?.['subject']), dim),
+      ...this.under([`runledger approve ${textOf(event, 'approvalId')}`], String),
+    ];
   }
 
   private failureDetails(event: JobEvent, step: FollowedStep): string[] {
@@ -222,6 +244,8 @@ export class FollowView {
   /** On one line where it fits, otherwise the verdict below the condition. */
   private gateDetail(event: JobEvent): string[] {
     const condition = textOf(event, 'condition');
+    // Without one, people decided, and what they decided is told already.
+    if (condition === '') return [];
     const values = valuesIn(condition, this.outputs);
     const verdict = event.type === 'gate.passed' ? 'true' : textOf(event, 'reason') || 'false';
     const result = `→ ${verdict}${values === '' ? '' : `  (${values})`}`;

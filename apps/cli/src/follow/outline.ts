@@ -27,6 +27,11 @@ export function followedSteps(job: RunnerJob): Map<string, FollowedStep> {
   return new Map(job.steps.map((step) => [step.id, followed(step)]));
 }
 
+/** An attempt of the step begins: nothing of an earlier one is left to be shown. */
+export function beginStep(step: FollowedStep, startedAt: number): void {
+  Object.assign(step, { startedAt, details: [], partialLines: new Map(), outputSeen: false });
+}
+
 /** A field of an event's payload as text; empty when it is absent or was erased. */
 export function textOf(event: JobEvent, field: string): string {
   const value = event.payload?.[field];

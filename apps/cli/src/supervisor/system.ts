@@ -113,7 +113,7 @@ async function startProcesses(
   parts.workers = plans.workers.map((plan) => new ManagedProcess(plan, log, parts.breakDown, tellGuard));
   const [ready, sandboxProblem] = await Promise.all([
     api.start(),
-    createSandboxDriver(config.sandbox.driver).unavailable(),
+    createSandboxDriver(config.sandbox.driver, { docker: config.sandbox.docker }).unavailable(),
     ...parts.workers.map((worker) => worker.start()),
   ]);
   const url = reachableUrl(typeof ready['url'] === 'string' ? ready['url'] : urlOf(config.http));
@@ -132,6 +132,8 @@ function processPlans(config: Config, database: SystemDatabase): { api: ProcessP
     DATA_DIR: config.dataDir,
     SANDBOX: config.sandbox.driver,
     SANDBOX_READ_ONLY_PATHS: config.sandbox.readOnlyPaths.join(':'),
+    SANDBOX_DOCKER_IMAGE: config.sandbox.docker.image,
+    SANDBOX_DOCKER_SOCKET: config.sandbox.docker.socket,
   };
   const api = {
     name: 'api',

@@ -5,6 +5,7 @@ import {
   formatAge,
   formatBytes,
   formatDuration,
+  formatUntil,
   truncate,
   widthOf,
   wrap,
@@ -40,6 +41,17 @@ describe('formatAge', () => {
     ['2026-01-02T21:00:00.000Z', '3 h ago'],
     ['2026-01-01T00:00:00.000Z', '2 days ago'],
   ])('%s is %s', (time, text) => expect(formatAge(time, now)).toBe(text));
+});
+
+describe('formatUntil', () => {
+  const now = Date.parse('2026-01-01T00:00:00.000Z');
+  it.each([
+    ['2025-12-31T23:59:59.000Z', 'over'],
+    ['2026-01-01T00:00:30.000Z', 'in 1 min'],
+    ['2026-01-01T00:59:00.000Z', 'in 59 min'],
+    ['2026-01-01T03:10:00.000Z', 'in 3 h'],
+    ['2026-01-03T00:00:00.000Z', 'in 2 days'],
+  ])('%s is %s', (time, text) => expect(formatUntil(time, now)).toBe(text));
 });
 
 describe('cleanLine', () => {

@@ -32,6 +32,15 @@ export function formatAge(time: string, now: number): string {
   return `${Math.floor(minutes / (24 * 60))} days ago`;
 }
 
+/** `in 5 min`, `in 3 h`, `in 2 days`, `over`. */
+export function formatUntil(time: string, now: number): string {
+  const minutes = Math.ceil((Date.parse(time) - now) / 60_000);
+  if (minutes <= 0) return 'over';
+  if (minutes < 60) return `in ${minutes} min`;
+  if (minutes < 48 * 60) return `in ${Math.floor(minutes / 60)} h`;
+  return `in ${Math.floor(minutes / (24 * 60))} days`;
+}
+
 /** The start of a hash, enough to recognise it. */
 export function shortHash(hash: string): string {
   return `${hash.slice(0, 8)}…`;

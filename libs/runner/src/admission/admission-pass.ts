@@ -1,5 +1,5 @@
 import { AppError } from '#kernel';
-import { Database, toDatabaseError, withDatabaseErrors, type DatabaseClient } from '#database';
+import { type Database, toDatabaseError, withDatabaseErrors, type DatabaseClient } from '#database';
 import { sealEvents, type Actor, type NewEvent } from '#ledger';
 import { reduceJob } from '../state/reduce.js';
 import { headOf, jobStateOf, type JobRow } from '../store/job-rows.js';
@@ -66,8 +66,9 @@ export class AdmissionPass {
   private async within(client: DatabaseClient, options: PassOptions): Promise<PassResult> {
     const { ready, lines } = await read(client, options);
     const candidates = withLines(ready.tenants, lines).flatMap((tenant) => tenant.candidates);
-    const plan = planPass(ready, lines, await readKeyFacts(client, candidates, ready.now));
-    const written = await this.write(client, plan, ready.now);
+    const facts = await readKeyFacts(client, candidates, ready.now);
+    const plan = planPass(ready, lines, facts);
+    const written = await this.write(client, plan, facts.now);
     const admitted = plan.admitted.filter(({ row }) => written.has(row.id));
     return { plan, admitted, ready };
   }
@@ -146,11 +147,7 @@ function lookAgainStatement(lines: Plan['lines']) {
 }
 
 function lineColumns(lines: LineKey[]): string[][] {
-  return [
-    lines.map(({ workspaceId }) => workspaceId),
-    lines.map(({ kind }) => kind),
-    lines.map(({ key }) => key),
-  ];
+  return [lines.map(({ workspaceId }) => workspaceId), lines.map(({ kind }) => kind), lines.map(({ key }) => key)];
 }
 
 const HOLD = `

@@ -120,7 +120,7 @@ export class Admission implements AdmissionSignals {
   }
 
   private async passes(): Promise<void> {
-    for (let fruitless = 0; this.again && !this.stopped; ) {
+    for (let fruitless = 0; this.again && !this.stopped;) {
       this.again = false;
       try {
         const dueLines = performance.now() >= this.linesDueAt;

@@ -14,10 +14,13 @@ export class Alarm {
     if (this.stopped || this.at <= at) return;
     clearTimeout(this.handle);
     this.at = at;
-    this.handle = setTimeout(() => {
-      this.at = Infinity;
-      this.ring();
-    }, Math.ceil(at - performance.now()));
+    this.handle = setTimeout(
+      () => {
+        this.at = Infinity;
+        this.ring();
+      },
+      Math.ceil(at - performance.now()),
+    );
   }
 
   /** Never rings again. */

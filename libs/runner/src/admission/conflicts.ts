@@ -1,5 +1,5 @@
 import { systemClock } from '#kernel';
-import { Database } from '#database';
+import { type Database } from '#database';
 import type { Actor } from '#ledger';
 import { isTerminalJob } from '../state/job.machine.js';
 import { appendFacts } from '../store/append-facts.js';
@@ -21,7 +21,11 @@ export class Conflicts {
   /** Jobs that are not to run. They are ended by whoever takes them. */
   skip(skipped: Skipped[]): Promise<void> {
     return fewAtATime(skipped, ({ row, key, holder }) =>
-      this.request(row.workspace_id, row.id, `skipped: the concurrency key ${JSON.stringify(key)} is held by job ${holder}`),
+      this.request(
+        row.workspace_id,
+        row.id,
+        `skipped: the concurrency key ${JSON.stringify(key)} is held by job ${holder}`,
+      ),
     );
   }
 

@@ -1,12 +1,12 @@
-import { Database } from '#database';
-import { QueueProducer } from '#queue';
+import { type Database } from '#database';
+import { type QueueProducer } from '#queue';
 import { Admission } from './admission.js';
 import { AdmissionPass } from './admission-pass.js';
-import { AdmissionBell } from './admission-signals.js';
+import { type AdmissionBell } from './admission-signals.js';
 import { Conflicts } from './conflicts.js';
 import { DueWork } from './due-work.js';
 import { JobEnder } from './job-ender.js';
-import { WorkerRegistry } from './worker-registry.js';
+import { type WorkerRegistry } from './worker-registry.js';
 
 export interface AdmissionParts {
   database: Database;

@@ -1,5 +1,5 @@
-import { Database } from '#database';
-import { QueueProducer } from '#queue';
+import { type Database } from '#database';
+import { type QueueProducer } from '#queue';
 
 /** How much of a kind is done in one statement; more of it follows at once. */
 const BATCH = 500;

@@ -35,7 +35,9 @@ export class JobEnder {
     if (id === undefined || this.stopped) return;
     this.active += 1;
     void this.wake(id)
-      .catch((error: unknown) => this.logger.warn(`job ${id} was not ended, the reconciler tries again: ${messageOf(error)}`))
+      .catch((error: unknown) =>
+        this.logger.warn(`job ${id} was not ended, the reconciler tries again: ${messageOf(error)}`),
+      )
       .finally(() => {
         this.active -= 1;
         this.known.delete(id);

@@ -1,6 +1,6 @@
 import type { JobRow } from '../store/job-rows.js';
 import type { Candidate, LineKind } from './candidate.js';
-import type { ConcurrencyFact, RateFact } from './read-keys.js';
+import type { KeyFacts, RateFact } from './read-keys.js';
 
 /**
  * What the rules say of a candidate:
@@ -29,7 +29,7 @@ export class KeyRules {
 
   constructor(
     private readonly now: Date,
-    facts: { concurrency: ConcurrencyFact[]; rates: RateFact[] },
+    facts: Pick<KeyFacts, 'concurrency' | 'rates'>,
   ) {
     for (const { workspaceId, key, holders, hasLine } of facts.concurrency) {
       this.holders.set(`${workspaceId} ${key}`, [...holders]);

@@ -2,7 +2,7 @@ import { assertNever } from '#kernel';
 import type { JobRow } from '../store/job-rows.js';
 import { lineId, type Candidate, type LineKey, type LineKind, type Tenant } from './candidate.js';
 import { KeyRules, type Verdict } from './key-rules.js';
-import type { ConcurrencyFact, RateFact } from './read-keys.js';
+import type { KeyFacts } from './read-keys.js';
 import { LINE_HEAD, type Line } from './read-lines.js';
 import { tenantOf, type Ready } from './read-ready.js';
 import { sharePlaces, type Sharing } from './share-places.js';
@@ -51,11 +51,7 @@ const MAX_SKIPPED = 50;
 const LINE_BACKSTOP_MS = 5_000;
 
 /** Decides about everything that a pass has read. Pure. */
-export function planPass(
-  ready: Ready,
-  lines: Line[],
-  facts: { concurrency: ConcurrencyFact[]; rates: RateFact[] },
-): Plan {
+export function planPass(ready: Ready, lines: Line[], facts: Pick<KeyFacts, 'concurrency' | 'rates'>): Plan {
   const planner = new Planner(ready.now, new KeyRules(ready.now, facts), lines);
   const sharing = sharePlaces(ready.places, withLines(ready.tenants, lines), (candidate, rank) =>
     planner.consider(candidate, rank),
@@ -65,7 +61,12 @@ export function planPass(
 
 /** All candidates, those at the heads of lines included, each workspace's in their order. */
 export function withLines(tenants: Tenant[], lines: Line[]): Tenant[] {
-  const all = new Map(tenants.map((tenant) => [tenant.workspaceId, { ...tenant, active: [...tenant.active], candidates: [...tenant.candidates] }]));
+  const all = new Map(
+    tenants.map((tenant) => [
+      tenant.workspaceId,
+      { ...tenant, active: [...tenant.active], candidates: [...tenant.candidates] },
+    ]),
+  );
   for (const line of lines) {
     const tenant = all.get(line.workspaceId) ?? tenantOf(line.tenant);
     all.set(line.workspaceId, tenant);

@@ -9,6 +9,8 @@ export interface ConcurrencyFact {
   holders: string[];
   /** True when others wait for the key already. */
   hasLine: boolean;
+  /** By the database's clock, in whole milliseconds. */
+  readAt: Date;
 }
 
 /** The starts under a rate limit in the period that ends now. */
@@ -27,20 +29,31 @@ export interface RateFact {
 /** Enough to cancel all holders of any sensible key. */
 const CANCELLABLE = 1_000;
 
+export interface KeyFacts {
+  /** Not before the end of any job that holds its key no more. */
+  now: Date;
+  concurrency: ConcurrencyFact[];
+  rates: RateFact[];
+}
+
 /**
  * The facts about the keys of these candidates, each key once. The statements are sent together.
  * @param now the pass's time; a start exactly one period ago does not count any more
  */
-export async function readKeyFacts(
-  client: DatabaseClient,
-  candidates: Candidate[],
-  now: Date,
-): Promise<{ concurrency: ConcurrencyFact[]; rates: RateFact[] }> {
+export async function readKeyFacts(client: DatabaseClient, candidates: Candidate[], now: Date): Promise<KeyFacts> {
   const [concurrency, rates] = await Promise.all([
     readConcurrency(client, candidates),
     readRates(client, candidates, now),
   ]);
-  return { concurrency, rates };
+  return { now: concurrency[0]?.readAt ?? now, concurrency, rates };
+}
+
+interface ConcurrencyRow {
+  workspace_id: string;
+  key: string;
+  holders: string[];
+  has_line: boolean;
+  read_at: Date;
 }
 
 async function readConcurrency(client: DatabaseClient, candidates: Candidate[]): Promise<ConcurrencyFact[]> {
@@ -54,7 +67,7 @@ async function readConcurrency(client: DatabaseClient, candidates: Candidate[]):
   }
   if (asked.size === 0) return [];
   const keys = [...asked.values()];
-  const { rows } = await client.query<{ workspace_id: string; key: string; holders: string[]; has_line: boolean }>({
+  const { rows } = await client.query<ConcurrencyRow>({
     name: 'concurrency-facts',
     text: CONCURRENCY,
     values: [keys.map(({ workspaceId }) => workspaceId), keys.map(({ key }) => key), keys.map(({ most }) => most)],
@@ -64,6 +77,7 @@ async function readConcurrency(client: DatabaseClient, candidates: Candidate[]):
     key: row.key,
     holders: row.holders,
     hasLine: row.has_line,
+    readAt: row.read_at,
   }));
 }
 
@@ -104,11 +118,12 @@ async function readRates(client: DatabaseClient, candidates: Candidate[], now: D
   }));
 }
 
-const hasLine = (kind: string): string => `EXISTS (SELECT FROM admission_keys AS line
-    WHERE line.workspace_id = asked.workspace_id AND line.kind = '${kind}' AND line.key = asked.key) AS has_line`;
+/** Not EXISTS: that may be planned as a look at all lines that there are. */
+const hasLine = (kind: string): string => `coalesce((SELECT true FROM admission_keys AS line
+    WHERE line.workspace_id = asked.workspace_id AND line.kind = '${kind}' AND line.key = asked.key), false) AS has_line`;
 
 const CONCURRENCY = `
-SELECT asked.workspace_id, asked.key, ${hasLine('CONCURRENCY')}, ARRAY(
+SELECT asked.workspace_id, asked.key, ${hasLine('CONCURRENCY')}, date_trunc('milliseconds', clock_timestamp()) AS read_at, ARRAY(
     SELECT job.id FROM runner_jobs AS job
     WHERE job.status IN ('QUEUED', 'RUNNING') AND job.concurrency_key IS NOT NULL
       AND job.workspace_id = asked.workspace_id AND job.concurrency_key = asked.key

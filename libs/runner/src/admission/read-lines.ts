@@ -52,7 +52,7 @@ const waiting = (kind: LineKind, column: string): string => `
 
 const LINE_HEADS = `
 WITH line AS MATERIALIZED (
-  (SELECT workspace_id, kind, key FROM admission_keys WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT ${LINES})
+  (SELECT workspace_id, kind, key FROM admission_keys WHERE due_at <= (SELECT clock_timestamp()) ORDER BY due_at LIMIT ${LINES})
   UNION
   SELECT known.workspace_id, known.kind, known.key
   FROM unnest($1::uuid[], $2::text[], $3::text[]) AS named(workspace_id, kind, key)

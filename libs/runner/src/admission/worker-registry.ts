@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { Database } from '#database';
+import { type Database } from '#database';
 
 export interface RegistryOptions {
   workerId: string;

@@ -57,7 +57,11 @@ export function toGateApproval(row: Row): GateApproval {
  * circle, and of two who want to move a request one comes first.
  */
 export async function lockJob(client: DatabaseClient, jobId: string): Promise<void> {
-  await client.query({ name: 'lock-job-of-gate', text: 'SELECT FROM runner_jobs WHERE id = $1 FOR UPDATE', values: [jobId] });
+  await client.query({
+    name: 'lock-job-of-gate',
+    text: 'SELECT FROM runner_jobs WHERE id = $1 FOR UPDATE',
+    values: [jobId],
+  });
 }
 
 /** Its time begins now, by the database's clock. @returns when it is over, RFC 3339 */

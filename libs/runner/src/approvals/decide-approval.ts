@@ -43,7 +43,8 @@ export class DecideApproval {
         // Read anew: only now is the job's row ours.
         const approval = await readApproval(client, workspaceId, approvalId);
         if (approval === null) throw new Error(`approval ${approvalId} is gone`);
-        refuseStrangers(approval, approver, await demandsFourEyes(client, workspaceId));
+        refuseWithoutRole(approval, approver);
+        await refuseOwnJob(client, state, approver);
         const own = approval.decisions.find(({ actor }) => actor.type === 'api_key' && actor.id === approver.keyId);
         if (own?.decision === decision) return null;
         refuseTooLate(approval, state, own?.decision);
@@ -54,23 +55,27 @@ export class DecideApproval {
   }
 }
 
-async function demandsFourEyes(client: DatabaseClient, workspaceId: string): Promise<boolean> {
-  const text = 'SELECT require_four_eyes FROM workspaces WHERE id = $1';
-  const { rows } = await client.query<{ require_four_eyes: boolean }>({ text, values: [workspaceId] });
-  return rows[0]?.require_four_eyes ?? true;
+function refuseWithoutRole({ approverRoles }: ApprovalDetailView, { roles }: Approver): void {
+  if (approverRoles.length === 0 || approverRoles.some((role) => roles.includes(role))) return;
+  const wanted = approverRoles.map((role) => `"${role}"`).join(' or ');
+  throw new AppError('FORBIDDEN', `This approval is for keys with the role ${wanted}; this key has none of them.`);
 }
 
-function refuseStrangers({ approverRoles, requestedBy }: ApprovalDetailView, approver: Approver, fourEyes: boolean): void {
-  if (approverRoles.length > 0 && !approverRoles.some((role) => approver.roles.includes(role))) {
-    const roles = approverRoles.map((role) => `"${role}"`).join(' or ');
-    throw new AppError('FORBIDDEN', `This approval is for keys with the role ${roles}; this key has none of them.`);
-  }
-  if (fourEyes && requestedBy.type === 'api_key' && requestedBy.id === approver.keyId) {
-    throw new AppError(
-      'FORBIDDEN',
-      'This workspace demands four eyes: the key that submitted the job cannot decide about its approvals.',
-    );
-  }
+/** Where the workspace demands it, who had the job run does not decide about it. Behind a job of a schedule stands who made the schedule. */
+async function refuseOwnJob(client: DatabaseClient, job: JobState, { keyId }: Approver): Promise<void> {
+  const { rows } = await client.query<{ require_four_eyes: boolean; author: string | null }>({
+    name: 'four-eyes',
+    text: FOUR_EYES,
+    values: [job.workspaceId, job.scheduleId],
+  });
+  if (rows[0]?.require_four_eyes === false) return;
+  const author = job.scheduleId === null ? job.createdById : (rows[0]?.author ?? null);
+  if (author !== null && author !== keyId) return;
+  const whose =
+    author === null
+      ? 'the schedule that submitted the job is gone, so that nobody can tell whose job it is'
+      : 'the key that submitted the job, or made its schedule, cannot decide about its approvals';
+  throw new AppError('FORBIDDEN', `This workspace demands four eyes: ${whose}.`);
 }
 
 function refuseTooLate({ id, status }: ApprovalDetailView, job: JobState, decided: ApprovalDecision | undefined): void {
@@ -124,3 +129,7 @@ async function settle(client: DatabaseClient, id: string, status: 'GRANTED' | 'R
 const INSERT_DECISION = `
 INSERT INTO approval_decisions (id, workspace_id, approval_id, decision, comment, actor_type, actor_id, actor_name, subject_digest, decided_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp())`;
+
+const FOUR_EYES = `
+SELECT require_four_eyes, (SELECT created_by_id FROM schedules WHERE workspace_id = $1 AND schedules.id = $2) AS author
+FROM workspaces WHERE workspaces.id = $1`;

@@ -5,6 +5,7 @@ import type { Phase } from '../definition/definition.js';
 import type { HeldJob } from '../engine/held-job.js';
 import { EMPTY_TREE, isCommandThatRan, needsCheckpoint, treeOf, type KeptTree } from '../retry/old-job.js';
 import type { OldJobs } from '../retry/old-jobs.js';
+import type { JobState } from '../state/job-state.js';
 import { isTerminalStep } from '../state/step.machine.js';
 import type { CheckpointStore } from './checkpoint-store.js';
 import { fingerprintOf, walkTree, type Tree } from './walk-tree.js';
@@ -58,7 +59,15 @@ export class Checkpoints {
     const ran = state.steps.some((step) => step.phase === phase && isCommandThatRan(step));
     if (!ran || phase === 'CLEANUP' || state.definition['checkpoints'] !== true || !needsCheckpoint(state, phase))
       return;
-    if (job.workdir.host !== this.store.host) return;
+    if (job.workdir.host !== this.store.host) {
+      this.recordSkipped(
+        job,
+        phase,
+        'MISSING',
+        `the workdir is on host "${job.workdir.host ?? ''}", which is not there any more`,
+      );
+      return;
+    }
     try {
       const kept = await this.keep(job, phase);
       if (kept) job.workdir = { host: this.store.host, kept: this.store.shared };
@@ -107,9 +116,11 @@ export class Checkpoints {
     job.record('checkpoint.restored', { ...tree, ...(runFrom === null ? {} : { runFrom }) });
   }
 
-  /** Forgets a job that is over, or is somebody else's now. */
-  forget(jobId: string): void {
-    this.known.delete(jobId);
+  /** To be called for a job that is over. What was kept of one that has completed is removed: nothing can need it. */
+  async close(state: JobState): Promise<void> {
+    this.known.delete(state.id);
+    const kept = state.steps.some((step) => isCommandThatRan(step) && needsCheckpoint(state, step.phase));
+    if (kept && state.status === 'COMPLETED') await this.store.forget(state.id);
   }
 
   /** @returns false when there is none, and an event says why */
@@ -155,7 +166,7 @@ export class Checkpoints {
   private recordSkipped(
     job: HeldJob,
     phase: Phase,
-    reason: 'TOO_LARGE' | 'CHANGED' | 'STORAGE',
+    reason: EventPayloads['checkpoint.skipped']['reason'],
     message: string,
   ): false {
     job.record('checkpoint.skipped', { phase, reason, message: storableText(message, LONGEST_MESSAGE) }, { phase });

@@ -1,6 +1,7 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { AppError } from '#kernel';
 import type { TreeEntry } from './walk-tree.js';
 
@@ -11,7 +12,10 @@ export interface TreeFile {
   chunks(): AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-/** Smaller files are read whole, several at a time: opening is what costs. */
+/**
+ * Smaller files are read whole and in this thread: handing the four system calls of each to another one costs more than they do. After so many
+ * files others get their turn.
+ */
 const SMALL_BYTES = 64 * 1024;
 const AT_ONCE = 32;
 const CHUNK_BYTES = 256 * 1024;
@@ -22,27 +26,33 @@ const CHUNK_BYTES = 256 * 1024;
  * @throws AppError CONFLICT naming the file that changed
  */
 export async function* readTree(root: string, entries: readonly TreeEntry[]): AsyncGenerator<TreeFile> {
-  const files = entries.filter((entry) => entry.type === 'file');
-  for (let from = 0; from < files.length; from += AT_ONCE) {
-    const group = files.slice(from, from + AT_ONCE);
-    const small = await Promise.all(
-      group.map((entry) => (entry.sizeBytes <= SMALL_BYTES ? readSmall(root, entry) : Promise.resolve(null))),
-    );
-    for (const [index, entry] of group.entries()) {
-      const content = small[index] ?? null;
-      yield { entry, chunks: () => (content === null ? readLarge(root, entry) : [content]) };
-    }
+  let read = 0;
+  for (const entry of entries) {
+    if (entry.type !== 'file') continue;
+    const content = entry.sizeBytes <= SMALL_BYTES ? [readSmall(root, entry)] : null;
+    yield { entry, chunks: () => content ?? readLarge(root, entry) };
+    read += 1;
+    if (read % AT_ONCE === 0) await setImmediate();
   }
 }
 
-async function readSmall(root: string, entry: TreeEntry): Promise<Buffer> {
-  const file = await openEntry(root, entry);
+function readSmall(root: string, entry: TreeEntry): Buffer {
+  const file = openHere(root, entry);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(entry.sizeBytes + 1), 0, entry.sizeBytes + 1, 0);
-    if (bytesRead !== entry.sizeBytes) throw changed(entry);
-    return buffer.subarray(0, bytesRead);
+    if (!isSame(fstatSync(file), entry)) throw changed(entry);
+    const buffer = Buffer.allocUnsafe(entry.sizeBytes + 1);
+    if (readSync(file, buffer, 0, buffer.length, 0) !== entry.sizeBytes) throw changed(entry);
+    return buffer.subarray(0, entry.sizeBytes);
   } finally {
-    await file.close();
+    closeSync(file);
+  }
+}
+
+function openHere(root: string, entry: TreeEntry): number {
+  try {
+    return openSync(join(root, entry.path), FLAGS);
+  } catch (cause) {
+    throw changed(entry, cause);
   }
 }
 
@@ -58,16 +68,20 @@ async function* readLarge(root: string, entry: TreeEntry): AsyncGenerator<Buffer
 }
 
 async function openEntry(root: string, entry: TreeEntry): Promise<FileHandle> {
-  // O_NOFOLLOW: no link in its place. O_NONBLOCK: a pipe in its place would keep us waiting.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const file = await open(join(root, entry.path), flags).catch((cause: unknown) => {
+  const file = await open(join(root, entry.path), FLAGS).catch((cause: unknown) => {
     throw changed(entry, cause);
   });
-  const found = await file.stat();
-  // The inode tells also when a folder on the way there was exchanged for a link.
-  if (found.isFile() && found.ino === entry.inode && found.size === entry.sizeBytes) return file;
+  if (isSame(await file.stat(), entry)) return file;
   await file.close();
   throw changed(entry);
+}
+
+/** O_NOFOLLOW: no link in its place. O_NONBLOCK: a pipe in its place would keep us waiting. */
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** The inode tells also when a folder on the way there was exchanged for a link. */
+function isSame(found: Stats, entry: TreeEntry): boolean {
+  return found.isFile() && found.ino === entry.inode && found.size === entry.sizeBytes;
 }
 
 function changed(entry: TreeEntry, cause?: unknown): AppError {

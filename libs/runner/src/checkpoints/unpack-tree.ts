@@ -1,3 +1,4 @@
+import { closeSync, fchmodSync, futimesSync, openSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, open, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -5,9 +6,11 @@ import type { ReadableStream } from 'node:stream/web';
 import { createTarDecoder, type ParsedTarEntry, type TarHeader } from 'modern-tar';
 import { AppError } from '#kernel';
 
-/** Small files are written while the next ones are read. */
+/**
+ * Smaller files are written in this thread: handing the five system calls of each to another one costs more than they do. The archive is
+ * read in pieces, between which others get their turn.
+ */
 const SMALL_BYTES = 64 * 1024;
-const AT_ONCE = 32;
 
 /**
  * Unpacks an archive of `packTree` into an empty folder that nobody else uses. Archives come from our own store, and are believed no more
@@ -25,7 +28,6 @@ export async function unpackTree(archive: Readable, root: string): Promise<void>
     await unpacking.finish();
   } catch (error) {
     archive.destroy();
-    await unpacking.settled();
     throw error instanceof AppError ? error : refused('it is damaged', error);
   }
 }
@@ -33,7 +35,6 @@ export async function unpackTree(archive: Readable, root: string): Promise<void>
 class Unpacking {
   /** Folders that this archive made: nothing is put anywhere else. */
   private readonly folders = new Map<string, TarHeader>();
-  private readonly writing = new Set<Promise<void>>();
 
   constructor(private readonly root: string) {}
 
@@ -57,15 +58,10 @@ class Unpacking {
 
   /** Folders last, the deepest first: their permissions and times are what filling them would have changed. */
   async finish(): Promise<void> {
-    await Promise.all(this.writing);
     for (const [path, header] of [...this.folders].reverse()) {
       await utimes(join(this.root, path), timeOf(header), timeOf(header));
       await chmod(join(this.root, path), modeOf(header));
     }
-  }
-
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.writing);
   }
 
   private checked({ name }: TarHeader): string {
@@ -79,28 +75,25 @@ class Unpacking {
     return path;
   }
 
+  /** `wx`: what is there already, even a link to nowhere, is refused and not followed. */
   private async write(path: string, header: TarHeader, body: ParsedTarEntry['body']): Promise<void> {
-    if (header.size > SMALL_BYTES) return this.store(path, header, body);
+    if (header.size > SMALL_BYTES) return this.writeLarge(path, header, body);
     const chunks: Uint8Array[] = [];
     for await (const chunk of body) chunks.push(chunk);
-    const written = this.store(path, header, chunks);
-    written.catch(() => undefined);
-    this.writing.add(written);
-    if (this.writing.size < AT_ONCE) return;
-    // One that failed stays among them, and is met here or at the end.
-    await Promise.all(this.writing);
-    this.writing.clear();
+    const file = openSync(join(this.root, path), 'wx', 0o600);
+    try {
+      for (const chunk of chunks) writeFileSync(file, chunk);
+      fchmodSync(file, modeOf(header));
+      futimesSync(file, timeOf(header), timeOf(header));
+    } finally {
+      closeSync(file);
+    }
   }
 
-  private async store(
-    path: string,
-    header: TarHeader,
-    chunks: AsyncIterable<Uint8Array> | Uint8Array[],
-  ): Promise<void> {
-    // `x`: what is there already, even a link to nowhere, is refused and not followed.
+  private async writeLarge(path: string, header: TarHeader, body: ParsedTarEntry['body']): Promise<void> {
     const file = await open(join(this.root, path), 'wx', 0o600);
     try {
-      for await (const chunk of chunks) await file.writeFile(chunk);
+      for await (const chunk of body) await file.writeFile(chunk);
       await file.chmod(modeOf(header));
       await file.utimes(timeOf(header), timeOf(header));
     } finally {

@@ -1,40 +1,31 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError, type FieldError } from '#kernel';
 import type { JobDefinition } from './definition.js';
 import { DEFINITION_LIMITS } from './definition-limits.js';
+import { inTurns } from './in-turns.js';
 import { parseJobDefinition, type ParseOptions } from './parse-job-definition.js';
 import { fieldError } from './plain-json.js';
 
 /** The most definitions of one batch. */
 export const MAX_BATCH_JOBS = 1_000;
 
-/** Checking a thousand definitions takes most of a second; nobody else of the process waits for longer than this. */
-const TURN_MS = 10;
-
 /**
  * `{ jobs: [...] }`, each as `parseJobDefinition`: all of them, or none.
  * @throws AppError VALIDATION_FAILED with the broken rules of all definitions (100 at most), each beginning with its place: `jobs[17].name`
  */
 export async function parseJobBatch(input: unknown, options: ParseOptions = {}): Promise<JobDefinition[]> {
-  const jobs = jobsOf(input);
   const errors: FieldError[] = [];
-  const accepted: JobDefinition[] = [];
-  let turn = performance.now();
-  for (const [index, job] of jobs.entries()) {
-    if (performance.now() - turn > TURN_MS) {
-      await nextTurn();
-      turn = performance.now();
-    }
+  const accepted = await inTurns(jobsOf(input), (job, index) => {
+    if (errors.length >= DEFINITION_LIMITS.reportedErrors) return [];
     try {
-      accepted.push(below(`jobs[${index}]`, () => parseJobDefinition(job, options)));
+      return [below(`jobs[${index}]`, () => parseJobDefinition(job, options))];
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       errors.push(...error.fields);
-      if (errors.length >= DEFINITION_LIMITS.reportedErrors) break;
+      return [];
     }
-  }
+  });
   if (errors.length > 0) throw invalid(errors);
-  return accepted;
+  return accepted.flat();
 }
 
 /** Runs something about one of several definitions; the fields of its errors begin with the definition's place then. */

@@ -242,7 +242,7 @@ describe('a refused definition', () => {
     [{ name: 'job', env: { A: 'é'.repeat(16 * 1024 + 1) }, steps: [command] }, 'env.A must be at most 32 KiB'],
     [
       { name: 'job', env: { A: '${{ steps.a.status }}' }, steps: [command] },
-      'env.A refers to a step, but the env of the job knows only job; use the env of a step',
+      'env.A refers to a step, but no step has run when this is filled in; only job is known then',
     ],
     [
       withSteps({ ...command, env: { A: '${{ job.id' } }),

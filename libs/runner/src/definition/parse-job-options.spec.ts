@@ -108,7 +108,7 @@ describe('what a job asks for beside its steps', () => {
     [{ concurrency: { key: 'k', other: 1 } }, 'concurrency.other is not a field of a job definition'],
     [
       { concurrency: { key: '${{ steps.a.status }}' } },
-      'concurrency.key refers to a step, but the env of the job knows only job; use the env of a step',
+      'concurrency.key refers to a step, but no step has run when this is filled in; only job is known then',
     ],
     [
       { concurrency: { key: '${{ job.id' } },

@@ -15,11 +15,11 @@ export class Delivery {
     private readonly admission: AdmissionSignals,
   ) {}
 
-  /** Puts the job on the queue for its next phase. An offer that fails is made up for by the reconciler. */
+  /** Puts the job on the queue for its next phase, before those that have not begun. An offer that fails is made up for by the reconciler. */
   async offer({ id, state, offers }: HeldJob): Promise<void> {
     const payload = { jobId: id, workspaceId: state.workspaceId };
     await this.queue
-      .offer('runner', [{ id: `${id}_${offers}`, payload, priority: state.priority }])
+      .offer('runner', [{ id: `${id}_${offers}`, payload, priority: 0 }])
       .catch((error: unknown) =>
         this.logger.warn(`job ${id} was not offered, the reconciler will: ${messageOf(error)}`),
       );

@@ -105,7 +105,8 @@ export class StepRunner {
     const step = this.records.current(job, id);
     const leftMs = step.retryAt === null ? 0 : Date.parse(step.retryAt) - Date.now();
     if (leftMs <= 0) return null;
-    if (leftMs > LONGEST_PAUSE_IN_PLACE_MS) return { kind: 'waiting', until: step.retryAt };
+    // A job that is to end early is not let go of any more: all that is left of it is this.
+    if (leftMs > LONGEST_PAUSE_IN_PLACE_MS && job.cutShort === null) return { kind: 'waiting', until: step.retryAt };
     // The attempt that failed is known to everybody before the pause.
     if (!(await job.commit())) return { kind: 'lost' };
     await pause(leftMs, ...this.signals(job, step, stopping));

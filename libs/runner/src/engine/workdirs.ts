@@ -34,9 +34,10 @@ export class Workdirs {
 
   /** Removes the folder of a job that is over, if it ever had one. */
   async close(state: JobState): Promise<void> {
-    this.checkpoints.forget(state.id);
+    await this.checkpoints.close(state);
     if (state.steps.some((step) => step.type !== 'GATE' && (step.attempt > 0 || step.skipReason === 'REUSED')))
       await this.remove(state.id);
+    await this.checkpoints.close(state);
   }
 
   async remove(jobId: string): Promise<void> {

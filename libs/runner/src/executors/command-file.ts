@@ -21,7 +21,10 @@ export class CommandFile {
   }
 
   /** Makes fresh, empty files with these names for one attempt. Whatever earlier commands left there must not be followed or read. */
-  static async createAll<Name extends string>(workdir: string, names: readonly Name[]): Promise<Record<Name, CommandFile>> {
+  static async createAll<Name extends string>(
+    workdir: string,
+    names: readonly Name[],
+  ): Promise<Record<Name, CommandFile>> {
     await rm(join(workdir, FOLDER), { recursive: true, force: true });
     await mkdir(join(workdir, FOLDER), { mode: 0o777 });
     const files = names.map((name) => [name, new CommandFile(workdir, `${FOLDER}/${name}`)] as const);
@@ -34,9 +37,10 @@ export class CommandFile {
    * @returns the text, or in a few words what is there instead
    */
   async read(maxBytes: number, from: 'start' | 'end' = 'start'): Promise<{ text: string } | { problem: string }> {
-    const folder = await open(dirname(this.path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(
-      () => null,
-    );
+    const folder = await open(
+      dirname(this.path),
+      constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+    ).catch(() => null);
     if (folder === null) return { problem: 'its folder was removed or replaced' };
     try {
       const file = await open(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(

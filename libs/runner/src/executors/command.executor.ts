@@ -1,14 +1,6 @@
-import { Readable } from 'node:stream';
 import { AppError, newId, storableText, type JsonObject } from '#kernel';
-import type { BlobInfo, BlobStore } from '#artifacts';
-import {
-  SecretMasker,
-  TranscriptRecorder,
-  encodeRuns,
-  type SandboxDriver,
-  type SandboxResult,
-  type Transcript,
-} from '#sandbox';
+import type { BlobStore } from '#artifacts';
+import { SecretMasker, type SandboxDriver, type SandboxResult, type Transcript } from '#sandbox';
 import type { Secrets } from '../definition/check-secrets.js';
 import type { CommandStepDefinition } from '../definition/definition.js';
 import { throughOutages } from '../engine/pause.js';
@@ -16,10 +8,10 @@ import type { Workdirs } from '../engine/workdirs.js';
 import { bindScript } from '../expressions/bind-script.js';
 import { interpolate, interpolateJson } from '../expressions/interpolate.js';
 import type { JobState } from '../state/job-state.js';
-import { streamsKey } from '../store/transcript-keys.js';
 import type { SandboxJobRow } from '../store/transition.js';
 import type { BuiltInActions } from './built-in-actions.js';
 import { CommandFile } from './command-file.js';
+import { keepTranscript, recordTranscript } from './command-transcript.js';
 import { failed, type StepExecutor, type StepOutcome, type StepRun } from './executor.js';
 import type { LiveOutput } from './live-output.js';
 import { takeOutputs } from './output-file.js';
@@ -85,7 +77,7 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
 
     const { result, transcript } = await this.inSandbox(run, execution, prepared, workdir, files);
     if (run.job.lost.aborted) return { kind: 'lost' };
-    await this.keepTranscript(run, execution, result, transcript);
+    await keepTranscript(this.blobs, run, execution, { result, transcript });
     return masked(await this.outcome(run, result, files.output), prepared.masker);
   }
 
@@ -150,22 +142,7 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
   ): Promise<{ result: SandboxResult; transcript: Transcript }> {
     const { job, step, definition } = run;
     const { limits } = definition;
-    let pieces = 0;
-    const recorder = new TranscriptRecorder({
-      maxBytes: limits.outputKb * 1024,
-      masker: prepared.masker,
-      onPiece: ({ offset, text, runs }) =>
-        this.live.show({
-          sandboxJobId: execution.id,
-          workspaceId: job.state.workspaceId,
-          jobId: job.id,
-          stepId: step.id,
-          seq: ++pieces,
-          byteOffset: offset,
-          text,
-          streams: encodeRuns(runs),
-        }),
-    });
+    const recorder = recordTranscript(this.live, run, execution, prepared.masker);
     const command = {
       script: prepared.script,
       workdir,
@@ -190,9 +167,7 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
       },
       graceMs: this.options.graceMs,
     };
-    const watch = new ProgressWatch(files.progress, (progress) =>
-      this.tellProgress(run, progress, prepared.masker),
-    );
+    const watch = new ProgressWatch(files.progress, (progress) => this.tellProgress(run, progress, prepared.masker));
     const result = await this.sandbox.run(command, (stream, bytes) => recorder.write(stream, bytes), run.stop);
     await watch.stop();
     return { result, transcript: await recorder.finish() };
@@ -203,59 +178,6 @@ export class CommandExecutor implements StepExecutor<CommandStepDefinition> {
     const shown = message === null ? {} : { message: storableText(masker.text(message), 500) };
     job.record('job.progress', { percent, ...shown });
     await job.commit();
-  }
-
-  private async keepTranscript(
-    { job, step }: Run,
-    execution: SandboxJobRow,
-    result: SandboxResult,
-    transcript: Transcript,
-  ): Promise<void> {
-    const ref = `${job.state.workspaceId}/transcripts/${execution.id}`;
-    await this.blobs.put(ref, Readable.from([transcript.content]));
-    const streams = await this.keepStreams(ref, transcript);
-    const { exitCode, signal } = result;
-    const { bytes, storedBytes, sha256, truncated } = transcript;
-    job.record(
-      'step.output',
-      {
-        attempt: step.attempt,
-        sandboxJobId: execution.id,
-        ref,
-        bytes,
-        storedBytes,
-        sha256,
-        truncated,
-        exitCode,
-        signal,
-        ...(streams === null ? {} : { streamsRef: streams.key, streamsSha256: streams.sha256 }),
-        ...(result.signalsSent.length === 0 ? {} : { signalsSent: result.signalsSent }),
-        endedAt: result.endedAt,
-        isolation: result.facts,
-      },
-      { step },
-    );
-    job.recordExecution({
-      ...execution,
-      status: exitCode === 0 && result.failure === null ? 'succeeded' : 'failed',
-      startedAt: result.startedAt,
-      endedAt: result.endedAt,
-      durationMs: Date.parse(result.endedAt) - Date.parse(result.startedAt),
-      exitCode,
-      signal,
-      failureCode: result.failure?.code ?? null,
-      transcriptRef: ref,
-      transcriptBytes: storedBytes,
-      transcriptSha256: sha256,
-      transcriptTruncated: truncated,
-      transcriptStreamsSha256: streams?.sha256 ?? null,
-      metadata: { ...result.facts, signalsSent: result.signalsSent.join(' ') },
-    });
-  }
-
-  /** The index that tells the streams apart; null where all of it is standard output, as it mostly is. */
-  private async keepStreams(ref: string, { streams }: Transcript): Promise<BlobInfo | null> {
-    return streams === null ? null : this.blobs.put(streamsKey(ref), Readable.from([streams]));
   }
 
   private async outcome(run: Run, result: SandboxResult, output: CommandFile): Promise<StepOutcome> {

@@ -40,8 +40,7 @@ export class GateExecutor implements StepExecutor<GateStepDefinition> {
     const made = await this.approvals.find(run.step.id);
     const refusal = made === null ? this.checkCondition(run) : null;
     if (refusal !== null) return refusal;
-    const outcome =
-      made === null ? await this.approvals.ask(run, rule) : await this.approvals.resume(run, rule, made);
+    const outcome = made === null ? await this.approvals.ask(run, rule) : await this.approvals.resume(run, rule, made);
     switch (outcome.kind) {
       case 'approved':
         return pass(run, { approvalId: outcome.approvalId, approvedBy: outcome.approvedBy });
@@ -68,7 +67,10 @@ export class GateExecutor implements StepExecutor<GateStepDefinition> {
   }
 }
 
-function pass({ job, step, definition }: Run, outputs: Extract<StepOutcome, { kind: 'completed' }>['outputs']): StepOutcome {
+function pass(
+  { job, step, definition }: Run,
+  outputs: Extract<StepOutcome, { kind: 'completed' }>['outputs'],
+): StepOutcome {
   job.record('gate.passed', { condition: definition.condition }, { step });
   return { kind: 'completed', outputs, exitCode: null };
 }

@@ -120,7 +120,7 @@ function checkStep(
   }
   const at = scope.order.get(key);
   if (scope.position < 0) {
-    add('refers to a step, but the env of the job knows only job; use the env of a step');
+    add('refers to a step, but no step has run when this is filled in; only job is known then');
     return;
   }
   if (at === undefined) add(`refers to step "${key}", which does not exist`);

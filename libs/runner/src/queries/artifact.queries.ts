@@ -79,6 +79,9 @@ const EXPORTED = ['id', 'project_id', 'kind', 'logical_key', 'size_bytes', 'sha2
   .map((name) => `artifact.${name}`)
   .join(', ');
 
+/** Orders nothing where there is one project, or none. But without it PostgreSQL does not see that its index has `IS NULL` in order, and sorts. */
+const OF_ONE_PROJECT = 'artifact.project_id DESC';
+
 const LATEST =
   'artifact_series AS series JOIN artifacts AS artifact ON artifact.workspace_id = series.workspace_id AND artifact.id = series.latest_artifact_id';
 
@@ -99,7 +102,8 @@ export class ArtifactQueries {
     where('artifact.kind = ?', filter.kind);
     where('artifact.logical_key = ?', filter.logicalKey);
     const from = filter.latest ? LATEST : 'artifacts AS artifact';
-    const text = `SELECT ${COLUMNS} FROM ${from} WHERE ${conditions.join(' AND ')} ORDER BY artifact.id DESC LIMIT $${values.push(options.limit)}`;
+    const order = filter.project === null ? 'artifact.id DESC' : `${OF_ONE_PROJECT}, artifact.id DESC`;
+    const text = `SELECT ${COLUMNS} FROM ${from} WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT $${values.push(options.limit)}`;
     return (await this.rows(workspaceId, text, values)).map(toArtifact);
   }
 
@@ -125,7 +129,7 @@ export class ArtifactQueries {
     where('artifact.kind = ?', series.kind);
     where('artifact.logical_key = ?', series.logicalKey);
     where('artifact.version < ?', options.beforeVersion);
-    const text = `SELECT ${COLUMNS} FROM artifacts AS artifact WHERE ${conditions.join(' AND ')} ORDER BY version DESC LIMIT $${values.push(options.limit)}`;
+    const text = `SELECT ${COLUMNS} FROM artifacts AS artifact WHERE ${conditions.join(' AND ')} ORDER BY ${OF_ONE_PROJECT}, version DESC LIMIT $${values.push(options.limit)}`;
     return (await this.rows(workspaceId, text, values)).map(toArtifact);
   }
 

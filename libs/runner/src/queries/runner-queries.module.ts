@@ -3,6 +3,7 @@ import { EventQueries } from '#ledger';
 import { ApprovalQueries } from '../approvals/approval.queries.js';
 import { DecideApproval } from '../approvals/decide-approval.js';
 import { CancelJob } from '../cancel/cancel-job.js';
+import { RetryJob } from '../retry/retry-job.js';
 import { SubmitJob } from '../submit/submit-job.js';
 import { WorkspaceSettings } from '../workspaces/workspace-settings.js';
 import { ArtifactQueries } from './artifact.queries.js';
@@ -16,6 +17,7 @@ const PARTS = [
   SubmitJob,
   WorkspaceSettings,
   CancelJob,
+  RetryJob,
   EventQueries,
   JobQueries,
   JobCounts,

@@ -28,8 +28,8 @@ export class JobSecrets {
    * @throws AppError SECRET_UNREADABLE saying what to do
    */
   async load(job: JobState): Promise<Secrets> {
-    const names = job.definition['secretNames'];
-    if (!Array.isArray(names) || names.length === 0) return {};
+    const names = secretNamesOf(job);
+    if (names.length === 0) return {};
     const key = await this.masterKey.forOpening();
     if (key === null) throw unreadable('this worker has no master key');
     const rows = await this.database.query<SecretRow>({
@@ -38,15 +38,19 @@ export class JobSecrets {
       values: [job.id],
     });
     const found = new Map(rows.map((row) => [row.name, row]));
-    return Object.fromEntries(
-      names.map((name) => [String(name), open(key, job.workspaceId, String(name), found.get(String(name)))]),
-    );
+    return Object.fromEntries(names.map((name) => [name, open(key, job.workspaceId, name, found.get(name))]));
   }
+}
+
+/** The names of the secrets that the job was submitted with. */
+export function secretNamesOf({ definition }: JobState): string[] {
+  const names = definition['secretNames'];
+  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
 }
 
 /** Removes the secrets of a job that has completed: nothing can need them any more. Cheap for a job that has none. */
 export async function forgetSecrets(database: Database, job: JobState): Promise<void> {
-  if (job.status !== 'COMPLETED' || job.definition['secretNames'] === undefined) return;
+  if (job.status !== 'COMPLETED' || secretNamesOf(job).length === 0) return;
   await database.query('DELETE FROM job_secrets WHERE job_id = $1', [job.id]);
 }
 

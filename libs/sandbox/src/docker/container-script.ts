@@ -98,7 +98,10 @@ export class SupervisorLines {
     const match = this.held.indexOf(this.mark) === 0 ? /^(\d+):([A-Zn][A-Za-z,]*)\n$/.exec(text) : null;
     if (match === null) return { rest: this.held, line: null };
     const signals = (match[2] ?? '').split(',').filter((name) => name === 'TERM' || name === 'KILL');
-    return { rest: Buffer.alloc(0), line: { exitCode: Number(match[1]), signals: signals.map((name) => `SIG${name}`) } };
+    return {
+      rest: Buffer.alloc(0),
+      line: { exitCode: Number(match[1]), signals: signals.map((name) => `SIG${name}`) },
+    };
   }
 
   private withoutFirst(all: Buffer): Buffer {

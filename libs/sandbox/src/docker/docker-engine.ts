@@ -48,17 +48,26 @@ export class DockerEngine {
    */
   async demand(method: string, path: string, body?: unknown): Promise<unknown> {
     const answer = await this.call(method, path, body).catch((error: unknown) => {
-      throw new AppError('SANDBOX_UNAVAILABLE', `the Docker engine does not answer: ${messageOf(error)}`, { cause: error });
+      throw new AppError('SANDBOX_UNAVAILABLE', `the Docker engine does not answer: ${messageOf(error)}`, {
+        cause: error,
+      });
     });
     if (answer.status < 400) return answer.body;
     const said = field(answer.body, 'message');
     const reason = typeof said === 'string' ? said : `HTTP ${answer.status}`;
-    throw new AppError('SANDBOX_UNAVAILABLE', `the Docker engine refused to ${method} ${path.split('?')[0]}: ${reason}`);
+    throw new AppError(
+      'SANDBOX_UNAVAILABLE',
+      `the Docker engine refused to ${method} ${path.split('?')[0]}: ${reason}`,
+    );
   }
 
   /** The raw connection that an attach turns its own into. */
   async hijack(path: string): Promise<Duplex> {
-    const options = { method: 'POST', path: await this.versioned(path), headers: { connection: 'Upgrade', upgrade: 'tcp' } };
+    const options = {
+      method: 'POST',
+      path: await this.versioned(path),
+      headers: { connection: 'Upgrade', upgrade: 'tcp' },
+    };
     return new Promise((resolve, reject) => {
       const sent = request({ ...options, socketPath: this.socketPath, agent: false });
       sent.on('error', reject);

@@ -66,7 +66,11 @@ export class DockerDriver implements SandboxDriver {
     return found;
   }
 
-  private async plan(engine: EngineFacts, facts: SandboxResult['facts'], command: SandboxCommand): Promise<ContainerRun> {
+  private async plan(
+    engine: EngineFacts,
+    facts: SandboxResult['facts'],
+    command: SandboxCommand,
+  ): Promise<ContainerRun> {
     const token = randomBytes(12).toString('hex');
     const runner = runnerName();
     return {

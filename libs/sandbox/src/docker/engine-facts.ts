@@ -28,7 +28,9 @@ export async function engineFacts(engine: DockerEngine, image: string): Promise<
       engine.call('GET', `/images/${encodeURIComponent(image).replaceAll('%2F', '/')}/json`),
     ]);
     if (found.status === 404) {
-      return { reason: `the Docker engine has no image ${image}; run "docker pull ${image}", or name another in SANDBOX_DOCKER_IMAGE` };
+      return {
+        reason: `the Docker engine has no image ${image}; run "docker pull ${image}", or name another in SANDBOX_DOCKER_IMAGE`,
+      };
     }
     if (info.status >= 400 || found.status >= 400) {
       const said = field(info.status >= 400 ? info.body : found.body, 'message');
@@ -44,13 +46,17 @@ function read(info: unknown, image: unknown): EngineFacts {
   const options = strings(field(info, 'SecurityOptions'));
   const has = (name: string): boolean => options.some((option) => option.split(',').includes(`name=${name}`));
   return {
-    version: String(field(info, 'ServerVersion') ?? ''),
+    version: text(field(info, 'ServerVersion'), ''),
     userNamespace: has('userns') || has('rootless'),
     rootless: has('rootless'),
     seccomp: has('seccomp'),
-    cgroupVersion: String(field(info, 'CgroupVersion') ?? '1'),
+    cgroupVersion: text(field(info, 'CgroupVersion'), '1'),
     imageEnvironment: strings(field(image, 'Config', 'Env')),
   };
+}
+
+function text(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }
 
 function strings(value: unknown): string[] {

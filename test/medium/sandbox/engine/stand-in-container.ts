@@ -39,7 +39,7 @@ export class StandInContainer {
 
   constructor(
     readonly name: string,
-    private readonly request: ContainerRequest,
+    readonly request: ContainerRequest,
     private readonly imageEnvironment: string[],
   ) {
     this.ended = new Promise((resolve) => (this.end = resolve));
@@ -92,7 +92,8 @@ export class StandInContainer {
   /** The container's processes by their numbers on the host; its init is the first. */
   processIds(): number[] {
     const parents = new Map(processIds().map((pid) => [Number(pid), parentOf(pid)]));
-    const childrenOf = (pid: number): number[] => [...parents].flatMap(([child, parent]) => (parent === pid ? [child] : []));
+    const childrenOf = (pid: number): number[] =>
+      [...parents].flatMap(([child, parent]) => (parent === pid ? [child] : []));
     const init = childrenOf(this.child?.pid ?? -1).find((pid) => readName(pid) === 'bwrap');
     const found = init === undefined ? [] : [init];
     for (const pid of found) found.push(...childrenOf(pid));

@@ -18,12 +18,12 @@ export class StandInEngine {
   private readonly server: Server;
 
   static async listen(socketPath: string): Promise<StandInEngine> {
-    const engine = new StandInEngine();
+    const engine = new StandInEngine(socketPath);
     await new Promise<void>((resolve) => engine.server.listen(socketPath, resolve));
     return engine;
   }
 
-  private constructor() {
+  private constructor(readonly socketPath: string) {
     this.server = createServer((request, response) => void this.answer(request, response));
     this.server.on('upgrade', (request: IncomingMessage, socket: Socket) => this.upgrade(request, socket));
   }
@@ -34,6 +34,21 @@ export class StandInEngine {
       new Promise((resolve) => this.server.getConnections((_, count) => resolve(count)));
     do await new Promise((resolve) => setTimeout(resolve, 5));
     while ((await open()) > 0);
+  }
+
+  /** A container that nobody of this test has started. */
+  plant(labels: Record<string, string>): void {
+    const request = {
+      Image: '',
+      Entrypoint: [],
+      Cmd: [],
+      User: '',
+      Env: [],
+      Labels: labels,
+      HostConfig: { Mounts: [], Ulimits: [] },
+    };
+    const container = new StandInContainer('planted', request, []);
+    this.containers.set(container.id, container);
   }
 
   async close(): Promise<void> {
@@ -56,7 +71,11 @@ export class StandInEngine {
       return say(200, { ServerVersion: '99', SecurityOptions: ['name=seccomp,profile=builtin'], CgroupVersion: '2' });
     if (path.startsWith('/images/')) return this.image(path, say);
     if (path === '/containers/create') return this.create(url, body as ContainerRequest, say);
-    if (path === '/containers/json') return say(200, [...this.containers.values()].map((one) => one.summary()));
+    if (path === '/containers/json')
+      return say(
+        200,
+        [...this.containers.values()].map((one) => one.summary()),
+      );
     const [, kind = '', id = '', action = ''] = path.split('/');
     const container = this.find(kind === 'exec' ? id.replace(/^exec-/, '') : id);
     if (container === undefined) return say(404, { message: `No such container: ${id}` });
@@ -92,7 +111,9 @@ export class StandInEngine {
     this.requests.push(`${request.method} attach`);
     const container = this.find(/containers\/([^/]+)\/attach/.exec(request.url ?? '')?.[1] ?? '');
     if (container === undefined) return void socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
-    socket.write('HTTP/1.1 101 UPGRADED\r\ncontent-type: application/vnd.docker.raw-stream\r\nconnection: Upgrade\r\nupgrade: tcp\r\n\r\n');
+    socket.write(
+      'HTTP/1.1 101 UPGRADED\r\ncontent-type: application/vnd.docker.raw-stream\r\nconnection: Upgrade\r\nupgrade: tcp\r\n\r\n',
+    );
     container.attach(socket);
   }
 }

@@ -125,7 +125,7 @@ export const jobRuleSchemas: Record<string, JsonSchema> = {
       description: 'Exit codes, and reasons that have none. Whatever the failure, by default.',
     },
   }),
-  Approval: object('The step waits until people have approved. No worker is held in the meantime.', ['scope'], {
+  ApprovalRule: object('The step waits until people have approved. No worker is held in the meantime.', ['scope'], {
     scope: {
       type: 'string',
       pattern: '^[a-z][a-z0-9_-]*(\\.[a-z][a-z0-9_-]*)+$',
@@ -141,9 +141,9 @@ export const jobRuleSchemas: Record<string, JsonSchema> = {
       description: "Roles of which the approver's key carries at least one. Any key that may approve, by default.",
     },
     expiresInSeconds: between(1, 2_592_000, 'The step fails when nobody has decided by then.', 604_800),
-    subject: { $ref: '#/components/schemas/ApprovalSubject' },
+    subject: { $ref: '#/components/schemas/ApprovalSubjectRule' },
   }),
-  ApprovalSubject: object(
+  ApprovalSubjectRule: object(
     'What exactly is approved, by digest: at least one of these. Left out, it is the definition of the job.',
     [],
     {

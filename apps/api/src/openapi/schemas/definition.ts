@@ -107,7 +107,7 @@ export const definitionSchemas: Record<string, JsonSchema> = {
   GateStep: {
     ...step('GATE', 'A gate', [], {
       condition: expression('CEL over `steps.<key>` and `job`. The step fails when it is not true.'),
-      approval: { $ref: '#/components/schemas/Approval' },
+      approval: { $ref: '#/components/schemas/ApprovalRule' },
     }),
     anyOf: [{ required: ['condition'] }, { required: ['approval'] }],
   },

@@ -54,6 +54,21 @@ const jobSummary: Record<string, JsonSchema> = {
 };
 
 export const jobSchemas: Record<string, JsonSchema> = {
+  RetryJob: {
+    type: 'object',
+    description: 'Where a retry is to begin.',
+    additionalProperties: false,
+    properties: {
+      from: {
+        type: ['string', 'null'],
+        minLength: 1,
+        maxLength: 200,
+        default: 'failed-step',
+        description:
+          '`failed-step`: the first step that has not done its work. `start`: everything again, in an empty workdir. Otherwise the key of the first step that is to run again.',
+      },
+    },
+  },
   CancelJob: {
     type: 'object',
     description: 'Why a job is to be cancelled.',
