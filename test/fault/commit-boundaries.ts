@@ -32,7 +32,11 @@ export async function killAtEveryCommit(system: FaultSystem, moment: Moment, num
     const [id = ''] = await system.submit([everyCommitJob(system.marks)]);
     ids.push(id);
     await Promise.race([victim.worker.exited, allOver(system, [id], 60_000)]);
-    if (!victim.struck) break;
+    if (!victim.struck) {
+      // It came to the end of its job, and not to an end that somebody else has made.
+      expect(victim.worker.alive).toBe(true);
+      break;
+    }
     expect(await victim.worker.exited).toBe('SIGKILL');
     deaths.push(number);
     await victim.close();
@@ -43,7 +47,7 @@ export async function killAtEveryCommit(system: FaultSystem, moment: Moment, num
   done(ids.length, deaths.length, await expectGuarantees(system, ids));
   if (numbers !== undefined) expect(deaths).toEqual(numbers);
   // Admission, a claim and a hand-over for each of four phases, two commits for each command: it cannot be fewer.
-  else expect(deaths.length).toBeGreaterThan(12);
+  else expect(deaths.length).toBeGreaterThan(15);
 }
 
 /** A worker whose way to the database counts. */

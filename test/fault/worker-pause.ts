@@ -19,7 +19,7 @@ export type Waking = 'while its successor works' | 'when all is over';
  */
 export async function pauseWorker(system: FaultSystem, waking: Waking): Promise<void> {
   const done = measure(`worker SIGSTOP past its lease, SIGCONT ${waking}`, system.backend);
-  const count = scaled({ short: 12, long: 60 });
+  const count = scaled({ short: 12, long: 30 });
   const sleeper = await system.startWorker(SETTINGS);
   const ids = await system.submit(
     Array.from({ length: count }, (_, index) => lingeringJob(system.marks, index % 2 === 0 ? 300 : 2)),

@@ -194,10 +194,10 @@ describe('schedules', () => {
     const made = await create({ name: 'one' });
     await expect(create({ name: 'one' })).rejects.toMatchObject({ code: 'CONFLICT' });
     const spec = parseSchedule({ name: 'two', cron: '@daily', timeZone: 'Asia/Tokyo', job }, new Set());
-    const changed = await schedules.replace(workspaceId, made.id, spec, [1]);
+    const changed = await schedules.replace(workspaceId, made.id, spec, [1], actor);
     expect(changed).toMatchObject({ name: 'two', version: 2, timeZone: 'Asia/Tokyo' });
     expect(changed?.nextRunAt).toMatch(/T15:00:00\.000Z$/);
-    await expect(schedules.replace(workspaceId, made.id, spec, [1])).rejects.toMatchObject({
+    await expect(schedules.replace(workspaceId, made.id, spec, [1], actor)).rejects.toMatchObject({
       code: 'PRECONDITION_FAILED',
     });
     await expect(schedules.remove(workspaceId, made.id, [1])).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' });
@@ -205,7 +205,7 @@ describe('schedules', () => {
     const other = newId();
     await sql('INSERT INTO workspaces (id, name, slug) VALUES ($1, $2, $3)', [other, 'Other', `test-${other}`]);
     expect(await schedules.get(other, made.id)).toBeNull();
-    expect(await schedules.replace(other, made.id, spec, null)).toBeNull();
+    expect(await schedules.replace(other, made.id, spec, null, actor)).toBeNull();
     expect(await schedules.remove(other, made.id, null)).toBe(false);
     expect(await schedules.list(other, null, 10)).toEqual([]);
     expect(await schedules.remove(workspaceId, made.id, [2])).toBe(true);

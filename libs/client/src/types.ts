@@ -301,6 +301,8 @@ export interface Schedule {
   lastJobId: string | null;
   lastOutcome: 'SUBMITTED' | 'SKIPPED_OVERLAP' | 'SKIPPED_BACKLOG' | 'REFUSED' | null;
   createdBy: { type: string; id: string };
+  /** Who last said what it runs. */
+  updatedBy: { type: string; id: string };
   version: number;
   createdAt: string;
   updatedAt: string;

@@ -14,7 +14,7 @@ export type DatabaseClient = pg.ClientBase;
 export interface DatabaseOptions {
   url: string;
   role: DatabaseRole;
-  /** The most connections of the pool; one more is used while anybody listens. */
+  /** The most connections of the pool; one more is used while anybody listens, and one by `queryAside`. */
   poolSize?: number;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
@@ -24,6 +24,8 @@ export interface DatabaseOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** Beyond the limit of a statement: then nobody is there. */
+const SILENCE_MS = 5_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 
 /**
@@ -41,15 +43,20 @@ export class Database {
   readonly pool: pg.Pool;
   readonly prisma: PrismaClient;
   private readonly listener: NotificationListener;
+  /** One more connection, for what must not wait behind anything; opened when it is first used. */
+  private readonly aside: pg.Pool;
   private closing: Promise<void> | undefined;
 
   constructor(options: DatabaseOptions) {
     const connection = connectionOptions(options);
     this.pool = new pg.Pool({ ...connection, max: options.poolSize ?? 10 });
+    this.aside = new pg.Pool({ ...connection, max: 1 });
     // A connection that breaks is replaced; without these handlers Node would end the process. pg-pool takes its own handler away
     // while a client is lent, so each client has one of ours.
-    this.pool.on('error', () => undefined);
-    this.pool.on('connect', (client) => void client.on('error', () => undefined));
+    for (const pool of [this.pool, this.aside]) {
+      pool.on('error', () => undefined);
+      pool.on('connect', (client) => void client.on('error', () => undefined));
+    }
     this.prisma = new PrismaClient({
       adapter: new PrismaPg(this.pool),
       transactionOptions: { maxWait: CONNECT_TIMEOUT_MS, timeout: STATEMENT_TIMEOUT_MS },
@@ -134,6 +141,11 @@ export class Database {
     return result.rows;
   }
 
+  /** As `query`, on a connection of its own: it does not wait for a place in the pool, nor behind what others are doing there. */
+  async queryAside<Row extends pg.QueryResultRow = pg.QueryResultRow>(statement: pg.QueryConfig): Promise<Row[]> {
+    return (await withDatabaseErrors(() => this.aside.query<Row>(statement))).rows;
+  }
+
   /**
    * Calls back for every NOTIFY on a channel. All listeners share one connection, which comes back by itself when it is lost; what was
    * sent in between is lost, so `onReconnect` has to look at the tables again.
@@ -152,7 +164,7 @@ export class Database {
     this.closing ??= (async () => {
       await this.listener.close();
       await this.prisma.$disconnect();
-      await this.pool.end();
+      await Promise.all([this.pool.end(), this.aside.end()]);
     })();
     return this.closing;
   }
@@ -207,6 +219,9 @@ function connectionOptions(options: DatabaseOptions): pg.ClientConfig {
     options: [...(given === null ? [] : [given]), ...own].join(' '),
     application_name: options.applicationName ?? `runledger-${options.role}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // A connection that died without a word (a firewall forgot it, say) answers nothing, not even an error: then the server's own limit
+    // has long passed. Without this one a process would wait until TCP gives up, a quarter of an hour later.
+    query_timeout: (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS) + SILENCE_MS,
     keepAlive: true,
     // Lets `tenantQueries` send several statements at once; whoever awaits each of theirs sees no difference.
     pipeline: true,

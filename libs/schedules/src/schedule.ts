@@ -34,6 +34,8 @@ export interface ScheduleView extends ScheduleSpec {
   lastJobId: string | null;
   lastOutcome: Outcome | null;
   createdBy: { type: string; id: string };
+  /** Who last said what it runs. */
+  updatedBy: { type: string; id: string };
   version: number;
   createdAt: string;
   updatedAt: string;
@@ -56,6 +58,8 @@ export interface ScheduleRow {
   last_outcome: Outcome | null;
   created_by_type: string;
   created_by_id: string;
+  updated_by_type: string;
+  updated_by_id: string;
   version: number;
   created_at: Date;
   updated_at: Date;
@@ -70,6 +74,7 @@ export function scheduleView(row: ScheduleRow): ScheduleView {
     lastRunAt: row.last_run_at?.toISOString() ?? null,
     ...{ lastJobId: row.last_job_id, lastOutcome: row.last_outcome },
     createdBy: { type: row.created_by_type, id: row.created_by_id },
+    updatedBy: { type: row.updated_by_type, id: row.updated_by_id },
     ...{ version: row.version, createdAt: row.created_at.toISOString(), updatedAt: row.updated_at.toISOString() },
   };
 }

@@ -75,7 +75,12 @@ export class Scheduler {
       for (const row of rows) {
         const { outcome, jobIds } = await fireSchedule(client, this.submitJob, row, row.now);
         if (outcome !== null)
-          this.logger.log({ msg: `schedule "${row.name}": ${outcome}`, scheduleId: row.id, outcome, jobs: jobIds.length });
+          this.logger.log({
+            msg: `schedule "${row.name}": ${outcome}`,
+            scheduleId: row.id,
+            outcome,
+            jobs: jobIds.length,
+          });
       }
       return rows.length;
     });

@@ -54,8 +54,9 @@ export class Schedules {
     id: string,
     spec: ScheduleSpec,
     versions: number[] | null,
+    actor: Actor,
   ): Promise<ScheduleView | null> {
-    const values = [workspaceId, id, ...valuesOf(spec), versions];
+    const values = [workspaceId, id, ...valuesOf(spec), versions, actor.type, actor.id];
     return this.change(workspaceId, id, spec.name, { name: 'replace-schedule', text: REPLACE, values });
   }
 
@@ -63,7 +64,8 @@ export class Schedules {
   async setPaused(workspaceId: string, id: string, paused: boolean): Promise<ScheduleView | null> {
     const found = await this.get(workspaceId, id);
     if (found === null || found.paused === paused) return found;
-    return this.replace(workspaceId, id, { ...found, paused }, [found.version]);
+    // Who says what it runs stays who it was.
+    return this.replace(workspaceId, id, { ...found, paused }, [found.version], found.updatedBy as Actor);
   }
 
   /** Its jobs stay. @returns false when the workspace has no such schedule */
@@ -123,13 +125,14 @@ function isTaken(error: unknown): boolean {
 const CHANGED = { text: `SELECT pg_notify('${SCHEDULES_CHANNEL}', '')`, values: [] };
 
 const INSERT = `
-INSERT INTO schedules (id, workspace_id, name, cron, time_zone, overlap, catch_up, paused, definition, next_run_at, created_by_type, created_by_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12) RETURNING *`;
+INSERT INTO schedules (id, workspace_id, name, cron, time_zone, overlap, catch_up, paused, definition, next_run_at, created_by_type, created_by_id,
+  updated_by_type, updated_by_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $11, $12) RETURNING *`;
 
 const LIST = `
 SELECT * FROM schedules WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY id DESC LIMIT $3`;
 
 const REPLACE = `
-UPDATE schedules SET name = $3, cron = $4, time_zone = $5, overlap = $6, catch_up = $7, paused = $8, definition = $9::jsonb, next_run_at = $10,
+UPDATE schedules SET name = $3, cron = $4, time_zone = $5, overlap = $6, catch_up = $7, paused = $8, definition = $9::jsonb, next_run_at = $10, updated_by_type = $12, updated_by_id = $13,
   version = version + 1, updated_at = now()
 WHERE workspace_id = $1 AND id = $2 AND ($11::int[] IS NULL OR version = ANY ($11::int[])) RETURNING *`;

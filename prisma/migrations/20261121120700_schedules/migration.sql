@@ -17,6 +17,9 @@ CREATE TABLE "schedules" (
     "last_outcome" TEXT,
     "created_by_type" TEXT NOT NULL,
     "created_by_id" TEXT NOT NULL,
+    -- Who last said what it runs.
+    "updated_by_type" TEXT NOT NULL,
+    "updated_by_id" TEXT NOT NULL,
     "version" INTEGER NOT NULL DEFAULT 1,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -43,7 +46,8 @@ CREATE POLICY schedules_api ON "schedules" TO runledger_api
   USING ("workspace_id" = nullif(current_setting('runledger.workspace_id', true), '')::uuid);
 CREATE POLICY schedules_worker ON "schedules" TO runledger_worker USING (true);
 GRANT SELECT, INSERT, DELETE ON "schedules" TO runledger_api;
-GRANT UPDATE ("name", "cron", "time_zone", "overlap", "catch_up", "paused", "definition", "next_run_at", "version", "updated_at")
+GRANT UPDATE ("name", "cron", "time_zone", "overlap", "catch_up", "paused", "definition", "next_run_at", "version", "updated_at",
+  "updated_by_type", "updated_by_id")
   ON "schedules" TO runledger_api;
 GRANT SELECT ON "schedules" TO runledger_worker;
 GRANT UPDATE ("next_run_at", "last_run_at", "last_job_id", "last_outcome", "updated_at") ON "schedules" TO runledger_worker;

@@ -362,7 +362,8 @@ describe('credentials', () => {
 });
 
 describe('approvals', () => {
-  const gate = 'name: release\nsteps:\n  - { key: ask, type: GATE, approval: { scope: deploy.production, subject: { summary: ship it } } }\n';
+  const gate =
+    'name: release\nsteps:\n  - { key: ask, type: GATE, approval: { scope: deploy.production, subject: { summary: ship it } } }\n';
   const waiting = async (): Promise<{ jobId: string; id: string }> => {
     const jobId = (await cli(['submit', '-'], gate)).stdout.trim();
     for (;;) {
@@ -374,13 +375,20 @@ describe('approvals', () => {
   it('are listed, shown and granted, and the job goes on', async () => {
     const { jobId, id } = await waiting();
     const listed = await cli(['approve']);
-    expect(listed.stdout).toMatch(/deploy\.production {2}0 of 1[^]*release, step ask[^]*ship it[^]*digest [0-9a-f]{8}…/);
+    expect(listed.stdout).toMatch(
+      /deploy\.production {2}0 of 1[^]*release, step ask[^]*ship it[^]*digest [0-9a-f]{8}…/,
+    );
     expect(listed.stderr).toContain(`runledger approve ${id.slice(-12)}`);
     const { code, stdout } = await cli(['approve', id.slice(-12), '--comment', 'as discussed']);
     expect([code, stdout]).toEqual([0, expect.stringContaining('granted: deploy.production for release, step ask')]);
     const followed = await cli(['follow', jobId]);
     expect(followed.code).toBe(0);
-    for (const text of ['waits for 1 approval: deploy.production', `runledger approve ${id}`, ': as discussed', 'COMPLETED'])
+    for (const text of [
+      'waits for 1 approval: deploy.production',
+      `runledger approve ${id}`,
+      ': as discussed',
+      'COMPLETED',
+    ])
       expect(followed.stdout).toContain(text);
     expect((await cli(['approvals', id])).stdout).toMatch(/GRANTED[^]*✓ granted by/);
     const late = await cli(['reject', id]);
@@ -388,10 +396,31 @@ describe('approvals', () => {
   });
 
   it('are decided by a key of its own, with a role, made while the local system runs', async () => {
-    const made = await runCli(['keys', 'create', '--name', 'maria', '--scope', 'approvals:write', 'jobs:read', '--role', 'boss', '--data-dir', system.dataDir]);
+    const made = await runCli([
+      'keys',
+      'create',
+      '--name',
+      'maria',
+      '--scope',
+      'approvals:write',
+      'jobs:read',
+      '--role',
+      'boss',
+      '--data-dir',
+      system.dataDir,
+    ]);
     expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^rl_live_\w+\n$/)]);
     const { jobId, id } = await waiting();
-    const rejected = await runCli(['reject', id, '--url', system.url, '--api-key', made.stdout.trim(), '-c', 'not today']);
+    const rejected = await runCli([
+      'reject',
+      id,
+      '--url',
+      system.url,
+      '--api-key',
+      made.stdout.trim(),
+      '-c',
+      'not today',
+    ]);
     expect(rejected.code).toBe(0);
     const { code, stdout } = await cli(['follow', jobId]);
     expect([code, stdout]).toEqual([1, expect.stringContaining('rejected by maria: not today')]);

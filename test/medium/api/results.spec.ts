@@ -57,6 +57,8 @@ describe('what jobs leave behind', () => {
 
     describe('of both streams', () => {
       const PAUSE = 'sleep 0.05';
+      // Well below the time after which a line that is not ended yet is shown.
+      const MOMENT = 'sleep 0.01';
       const run = [
         'echo "öne"',
         PAUSE,
@@ -64,9 +66,9 @@ describe('what jobs leave behind', () => {
         PAUSE,
         'printf "tw"',
         'printf "torn " >&2',
-        PAUSE,
+        MOMENT,
         'echo "ö"',
-        PAUSE,
+        MOMENT,
         'echo "line" >&2',
         PAUSE,
         'echo last',

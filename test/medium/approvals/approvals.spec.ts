@@ -267,19 +267,21 @@ describe('a gate that asks people', () => {
           expect(own.body.detail).toMatch(/four eyes/);
         }
         expect((await system.decide(id, 'grant', approver)).status).toBe(200);
-        // Behind a job of a schedule stands who made the schedule.
+        // Behind a job of a schedule stand who made it and who changed it.
         const scheduled = await system.submit(gateJob());
         const { id: other } = await system.pending(scheduled);
         const byApprover = [system.tenant.workspaceId, await keyIdOf(approver)];
         const [schedule] = await system.api.asOwner(
-          `INSERT INTO schedules (id, workspace_id, name, cron, definition, created_by_type, created_by_id)
-           VALUES (gen_random_uuid(), $1, 'nightly', '0 2 * * *', '{}', 'api_key', $2) RETURNING id`,
+          `INSERT INTO schedules (id, workspace_id, name, cron, definition, created_by_type, created_by_id, updated_by_type, updated_by_id)
+           VALUES (gen_random_uuid(), $1, 'nightly', '0 2 * * *', '{}', 'api_key', $2, 'api_key', 'another') RETURNING id`,
           byApprover,
         );
         await system.api.asOwner(`UPDATE runner_jobs SET schedule_id = $2 WHERE id = $1`, [
           scheduled,
           schedule?.['id'],
         ]);
+        expect((await system.decide(other, 'grant', approver)).status).toBe(403);
+        await system.api.asOwner('UPDATE schedules SET created_by_id = updated_by_id, updated_by_id = created_by_id');
         expect((await system.decide(other, 'grant', approver)).status).toBe(403);
         await system.api.asOwner('DELETE FROM schedules');
         expect((await system.decide(other, 'grant', approver)).body.detail).toMatch(/is gone/);

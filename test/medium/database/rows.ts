@@ -247,7 +247,7 @@ async function insertBookkeeping(client: pg.ClientBase, workspaceId: string, job
   });
   await insert(client, 'schedules', {
     ...{ ...tenant, id: newId(), name: 'nightly', cron: '@daily', definition: {} },
-    ...{ created_by_type: 'user', created_by_id: 'u' },
+    ...{ created_by_type: 'user', created_by_id: 'u', updated_by_type: 'user', updated_by_id: 'u' },
   });
 }
 

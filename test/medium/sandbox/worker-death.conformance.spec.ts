@@ -90,6 +90,8 @@ describe.each<SandboxDriverName>(['process', 'bubblewrap'])('the death of the wo
 
     it('at the start of the next one, a command whose guard was killed as well; one whose worker lives is left alone', async () => {
       await startWorker('setsid sleep 33 & touch up-1; sleep 33', 1);
+      const sleeps = (): number => commandOf(mark).filter((line) => line.endsWith('sleep 33')).length;
+      await until(() => sleeps() === 2, 5_000);
       const command = commandOf(mark);
       await endAbandonedRuns();
       expect(commandOf(mark)).toEqual(command);

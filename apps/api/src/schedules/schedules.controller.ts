@@ -94,10 +94,12 @@ export class SchedulesController {
     @IdParam('scheduleId') id: string,
     @ParsedBody() body: unknown,
     @Headers('if-match') ifMatch: string | undefined,
+    @Caller() caller: AuthenticatedKey,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ScheduleView> {
     const spec = parseSchedule(body, INSTALLED_ACTIONS.names);
-    return tagged(await this.schedules.replace(workspaceId, id, spec, versionsOf(ifMatch)), reply);
+    const actor = { type: 'api_key' as const, id: caller.keyId };
+    return tagged(await this.schedules.replace(workspaceId, id, spec, versionsOf(ifMatch), actor), reply);
   }
 
   @Post(':scheduleId/pause')

@@ -24,6 +24,7 @@ export const EXAMPLE_SCHEDULE = {
   lastJobId: EXAMPLE_JOB.id,
   lastOutcome: 'SUBMITTED',
   createdBy: EXAMPLE_JOB.createdBy,
+  updatedBy: EXAMPLE_JOB.createdBy,
   version: 1,
   createdAt: '2026-11-20T09:00:00.000Z',
   updatedAt: '2026-11-20T09:00:00.000Z',

@@ -61,20 +61,20 @@ function refuseWithoutRole({ approverRoles }: ApprovalDetailView, { roles }: App
   throw new AppError('FORBIDDEN', `This approval is for keys with the role ${wanted}; this key has none of them.`);
 }
 
-/** Where the workspace demands it, who had the job run does not decide about it. Behind a job of a schedule stands who made the schedule. */
+/** Where the workspace demands it, who had the job run does not decide about it. Behind a job of a schedule stand who made it, and who last said what it runs. */
 async function refuseOwnJob(client: DatabaseClient, job: JobState, { keyId }: Approver): Promise<void> {
-  const { rows } = await client.query<{ require_four_eyes: boolean; author: string | null }>({
+  const { rows } = await client.query<{ require_four_eyes: boolean; authors: string[] | null }>({
     name: 'four-eyes',
     text: FOUR_EYES,
     values: [job.workspaceId, job.scheduleId],
   });
   if (rows[0]?.require_four_eyes === false) return;
-  const author = job.scheduleId === null ? job.createdById : (rows[0]?.author ?? null);
-  if (author !== null && author !== keyId) return;
+  const authors = job.scheduleId === null ? [job.createdById] : (rows[0]?.authors ?? null);
+  if (authors !== null && !authors.includes(keyId)) return;
   const whose =
-    author === null
+    authors === null
       ? 'the schedule that submitted the job is gone, so that nobody can tell whose job it is'
-      : 'the key that submitted the job, or made its schedule, cannot decide about its approvals';
+      : 'the key that submitted the job, or made or changed its schedule, cannot decide about its approvals';
   throw new AppError('FORBIDDEN', `This workspace demands four eyes: ${whose}.`);
 }
 
@@ -131,5 +131,6 @@ INSERT INTO approval_decisions (id, workspace_id, approval_id, decision, comment
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp())`;
 
 const FOUR_EYES = `
-SELECT require_four_eyes, (SELECT created_by_id FROM schedules WHERE workspace_id = $1 AND schedules.id = $2) AS author
+SELECT require_four_eyes, (
+  SELECT ARRAY[created_by_id, updated_by_id] FROM schedules WHERE workspace_id = $1 AND schedules.id = $2) AS authors
 FROM workspaces WHERE workspaces.id = $1`;

@@ -29,6 +29,11 @@ export class Delivery {
     this.admission.jobClaimed();
   }
 
+  /** @param wakeAt RFC 3339, or null when only an event can wake it */
+  parked(wakeAt: string | null): void {
+    this.admission.jobParked(wakeAt);
+  }
+
   ended({ workspaceId, concurrency }: JobState): void {
     this.admission.jobEnded({ workspaceId, concurrencyKey: concurrency?.key ?? null });
   }

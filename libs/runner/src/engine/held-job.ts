@@ -44,6 +44,7 @@ export class HeldJob {
   private readonly cutting = new AbortController();
   private deadline: NodeJS.Timeout | undefined;
   private givenUp = false;
+  private commits = 0;
 
   constructor(
     private readonly store: JobStore,
@@ -112,6 +113,16 @@ export class HeldJob {
       payload,
     } as NewEvent);
     if (type === 'job.started') this.noticeCutShort();
+  }
+
+  /** @returns forgets what was recorded since this call, and not committed */
+  savepoint(): () => void {
+    const { commits, recorded, sandboxJobs } = this;
+    return () => {
+      if (this.commits !== commits) return this.discard();
+      this.takeBack(this.recorded.slice(0, recorded.length));
+      this.sandboxJobs = sandboxJobs;
+    };
   }
 
   /** Forgets what was recorded since the last commit. */
@@ -277,6 +288,7 @@ export class HeldJob {
   }
 
   private accept(transition: Transition): void {
+    this.commits += 1;
     this.head = transition.head;
     this.committed = transition.after;
     this.recorded = [];

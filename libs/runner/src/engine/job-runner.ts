@@ -167,10 +167,13 @@ export class JobRunner {
 
   /** Lets go of the job until `until`, or until somebody wakes it. Not when something has just happened: that may be what it waits for. */
   private async park(job: HeldJob, until: string | null): Promise<'parked' | 'lost' | 'changed'> {
-    const times = [until, deadlineOf(job.state)].filter((time) => time !== null);
     if (job.ending.aborted) return (await job.catchUp()) ? 'changed' : 'lost';
-    const conclusion = await job.conclude('park', times.sort()[0] ?? null, (changed) => !changed);
-    return conclusion === 'written' ? 'parked' : conclusion;
+    const times = [until, deadlineOf(job.state)].filter((time) => time !== null);
+    const wakeAt = times.sort()[0] ?? null;
+    const conclusion = await job.conclude('park', wakeAt, (changed) => !changed);
+    if (conclusion !== 'written') return conclusion;
+    this.delivery.parked(wakeAt);
+    return 'parked';
   }
 
   /** Last resort after an error of our own. */

@@ -150,6 +150,7 @@ export class StepRunner {
 
   /** Whatever an executor throws is the failure of its step, never of the worker. */
   private async execute(run: StepRun): Promise<StepOutcome> {
+    const takeBack = run.job.savepoint();
     try {
       return await this.executors.execute(run);
     } catch (error) {
@@ -159,7 +160,7 @@ export class StepRunner {
           `step ${run.step.key} of job ${run.job.id}: ${messageOf(error)}`,
           error instanceof Error ? error.stack : undefined,
         );
-      run.job.discard();
+      takeBack();
       return { kind: 'failed', ...asFailure(error) };
     }
   }

@@ -26,4 +26,14 @@ export class JobCounts {
     });
     return counts;
   }
+
+  /** Whether work that could start has waited for longer than this, and none was started in that time. */
+  async standStill(patienceMs: number): Promise<boolean> {
+    const [row] = await this.database.query<{ stands_still: boolean }>({
+      name: 'work-stands-still',
+      text: `SELECT runledger_work_stands_still($1 * interval '1 millisecond') AS stands_still`,
+      values: [patienceMs],
+    });
+    return row?.stands_still ?? false;
+  }
 }

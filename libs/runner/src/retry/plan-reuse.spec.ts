@@ -40,7 +40,7 @@ function failedAt(
   const trees = new Set<string>();
   for (const step of state.steps) {
     if (step.phase === 'CLEANUP') continue;
-    const status = failed ? 'SKIPPED' : step.key === key ? 'FAILED' : 'COMPLETED';
+    const status: StepState['status'] = failed ? 'SKIPPED' : step.key === key ? 'FAILED' : 'COMPLETED';
     const change = {
       status,
       attempt: failed ? 0 : 1,
@@ -60,7 +60,7 @@ function failedAt(
     state = {
       ...state,
       steps: state.steps.map((one) => (one.id === step.id ? { ...one, ...change } : one)),
-    } as JobState;
+    };
     if (status !== 'SKIPPED' && step.type === 'COMMAND') trees.add(step.phase);
     failed ||= status === 'FAILED';
   }

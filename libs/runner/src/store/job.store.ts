@@ -108,7 +108,8 @@ export class JobStore {
    * @returns those that are still held, by job id
    */
   async renew(held: { id: string; epoch: number }[]): Promise<Map<string, Renewed>> {
-    const rows = await this.database.query<{ id: string; cancelling: boolean }>({
+    // Not behind the transitions of a busy worker: a lease that is renewed too late costs every job that it holds.
+    const rows = await this.database.queryAside<{ id: string; cancelling: boolean }>({
       name: 'renew-leases',
       text: RENEW,
       values: [held.map((one) => one.id), held.map((one) => one.epoch), this.lease.leaseMs],

@@ -51,7 +51,7 @@ export async function runContainer(
   stop: AbortSignal,
 ): Promise<SandboxResult> {
   const removal = await run.engine.versioned(`/containers/${run.name}?force=true&v=true`);
-  const farewell: string[] = []; void removal; void REMOVE;
+  const farewell = [process.execPath, '-e', REMOVE, run.engine.socketPath, removal];
   const guard = await RunGuard.start({ tag: null, cgroups: [], scratch: run.scratch, farewell });
   guard.watch(null);
   let container: DockerContainer | undefined;

@@ -78,15 +78,26 @@ export class StandInContainer {
     this.child?.kill('SIGKILL');
   }
 
-  /** What `kill -s TERM -- -1` in the container does. */
+  /** What `kill -s TERM -- -1` in the container does: the kernel asks all at once, this has to look again for who was forked meanwhile. */
   askAll(): void {
-    for (const pid of this.processIds().slice(1)) {
-      try {
-        process.kill(pid, 'SIGTERM');
-      } catch {
-        // It has ended meanwhile.
+    const asked = new Set<number>();
+    const ask = (pids: number[]): void => {
+      for (const pid of pids.filter((one) => !asked.has(one))) {
+        asked.add(pid);
+        try {
+          process.kill(pid, 'SIGTERM');
+        } catch {
+          // It has ended meanwhile.
+        }
       }
-    }
+    };
+    ask(this.processIds().slice(1));
+    for (const delay of [20, 60, 150, 300]) setTimeout(() => ask(this.orphans()), delay);
+  }
+
+  private orphans(): number[] {
+    const [init, ...others] = this.processIds();
+    return others.filter((pid) => parentOf(String(pid)) === init);
   }
 
   /** The container's processes by their numbers on the host; its init is the first. */

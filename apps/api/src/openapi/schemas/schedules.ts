@@ -42,6 +42,7 @@ export const scheduleSchemas: Record<string, JsonSchema> = {
       description: 'What became of its last time: a job, or why there was none.',
     }),
     createdBy: record('Who created it.', { type: text('`api_key`, `user` or `system`.'), id: text('Its id.') }),
+    updatedBy: record('Who last said what it runs.', { type: text('As of createdBy.'), id: text('Its id.') }),
     version: {
       type: 'integer',
       minimum: 1,
