@@ -44,7 +44,10 @@ export async function killWorkerWithSandboxes(system: FaultSystem): Promise<void
   const done = measure('worker kill -9, commands in bubblewrap', system.backend);
   const victim = await system.startWorker({ SANDBOX: 'bubblewrap' });
   const ids = await system.submit(Array.from({ length: 10 }, () => sandboxedJob(system.marks)));
-  await until('commands', () => (commands(system).length >= 10 ? true : null));
+  await until('a first attempt of every job', async () =>
+    (await firstAttempts(system, ids)) === ids.length ? true : null,
+  );
+  await until('a sandbox', () => (processesOf(system.marks).length > 0 ? true : null));
   const killedAt = Date.now();
   await victim.kill();
   const orphans = await heldBy(system, victim.pid, killedAt);
@@ -57,9 +60,9 @@ export async function killWorkerWithSandboxes(system: FaultSystem): Promise<void
   expect(Math.max(...times)).toBeLessThan(TAKEN_OVER_WITHIN_MS);
 }
 
-function commands(system: FaultSystem): number[] {
-  const ours = new Set(system.apps.map(({ pid }) => pid));
-  return processesOf(system.marks).filter((pid) => !ours.has(pid));
+async function firstAttempts(system: FaultSystem, ids: string[]): Promise<number> {
+  const rows = await system.sql('SELECT id FROM job_steps WHERE job_id = ANY ($1::uuid[]) AND attempt = 1', [ids]);
+  return rows.length;
 }
 
 /** Until a command of these jobs has begun and some are left to do. */

@@ -64,7 +64,12 @@ export function expressionContext(state: JobState): ExpressionContext {
   };
 }
 
+/** A step that was taken over from an earlier job looks as it did there: what completed is still complete. */
 function stepView(step: StepState): ExpressionContext['steps'][string] {
+  if (step.skipReason === 'REUSED') {
+    const exitCode = step.type === 'COMMAND' ? 0 : null;
+    return { status: 'COMPLETED', outputs: step.outputs ?? {}, exitCode, attempt: 1, error: null };
+  }
   const { status, outputs, exitCode, attempt, errorCode, errorMessage } = step;
   const error = errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' };
   return { status, outputs: outputs ?? {}, exitCode, attempt, error };
