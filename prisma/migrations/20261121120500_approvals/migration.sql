@@ -117,8 +117,10 @@ BEGIN
   RETURN NULL;
 END
 $$;
+-- Most gates ask nobody, and then this must cost nothing.
 CREATE TRIGGER job_steps_close_approvals AFTER UPDATE OF "status" ON "job_steps" FOR EACH ROW
-  WHEN (NEW."type" = 'GATE' AND NEW."status" IN ('COMPLETED', 'FAILED', 'SKIPPED') AND OLD."status" <> NEW."status")
+  WHEN (NEW."type" = 'GATE' AND NEW."status" IN ('COMPLETED', 'FAILED', 'SKIPPED') AND OLD."status" <> NEW."status"
+    AND jsonb_typeof(NEW."config" -> 'approval') = 'object')
   EXECUTE FUNCTION runledger_close_approvals();
 REVOKE ALL ON FUNCTION runledger_guard_approval(), runledger_close_approvals() FROM PUBLIC;
 

@@ -8,8 +8,9 @@ import { isTerminalStep } from '../state/step.machine.js';
 const DEFAULTS = { retry: null, onInterrupt: 'retry', network: 'none', approval: null };
 
 /** What the job's definition says of this step. */
-export function definitionOf(step: StepState): StepDefinition {
-  return { ...DEFAULTS, ...step.config } as object as StepDefinition;
+export function definitionOf({ config }: StepState): StepDefinition {
+  const complete = 'retry' in config || 'approval' in config || config['type'] === 'ARTIFACT';
+  return (complete ? config : { ...DEFAULTS, ...config }) as object as StepDefinition;
 }
 
 export function stepsOf(state: JobState, phase: Phase): StepState[] {
@@ -18,7 +19,7 @@ export function stepsOf(state: JobState, phase: Phase): StepState[] {
 
 /** The failure that decides about the job: the first in the order of running that its definition does not tolerate. */
 export function firstFailure(state: JobState): StepState | null {
-  return state.steps.find((step) => step.status === 'FAILED' && !definitionOf(step).continueOnError) ?? null;
+  return state.steps.find((step) => step.status === 'FAILED' && step.config['continueOnError'] !== true) ?? null;
 }
 
 /** True when nothing in the phase is left to do. */

@@ -298,5 +298,6 @@ export class HeldJob {
 }
 
 function foldable(event: NewEvent, { workspaceId, id }: JobState): FoldableEvent {
-  return { ...event, workspaceId, jobId: id, actorType: event.actor.type, actorId: event.actor.id };
+  const { type, phase, stepId, timestamp, payload, actor } = event;
+  return { type, phase, stepId, timestamp, payload, workspaceId, jobId: id, actorType: actor.type, actorId: actor.id };
 }

@@ -129,9 +129,13 @@ export class StepRunner {
     const step = resumed ? found : this.records.begun(job, found, notReused);
     const startedAt = resumed && step.startedAt !== null ? Date.parse(step.startedAt) : Date.now();
     const elapsedMs = (): number => Math.max(0, Date.now() - startedAt);
+    const signals = this.signals(job, step, stopping);
     const outcome = await this.execute({
       ...{ job, step, definition: definitionOf(step), context: expressionContext(job.state) },
-      stop: AbortSignal.any(this.signals(job, step, stopping)),
+      // Made when it is asked for: most gates never do.
+      get stop() {
+        return AbortSignal.any(signals);
+      },
       recordCompleted: (outputs) => this.records.completed(job, step, elapsedMs(), { outputs, exitCode: null }),
     });
     if (outcome.kind === 'lost' || job.lost.aborted) return { kind: 'lost' };

@@ -41,7 +41,7 @@ SELECT event.actor_type, event.actor_id, event.payload ->> 'reason' AS reason, e
   SELECT jsonb_agg(jsonb_build_object('stepKey', step.key, 'attempt', run.attempt, 'signals', coalesce(run.metadata ->> 'signalsSent', ''), 'endedAt', run.ended_at)
     ORDER BY run.started_at, run.id)
   FROM sandbox_jobs AS run JOIN job_steps AS step ON step.id = run.step_id
-  WHERE run.job_id = $2 AND step.phase <> 'CLEANUP' AND run.started_at <= event.timestamp AND (run.ended_at IS NULL OR run.ended_at >= event.timestamp)
+  WHERE run.job_id = $2 AND step.phase <> 'CLEANUP' AND (run.ended_at IS NULL OR run.ended_at >= event.timestamp)
 ) AS stopped
 FROM job_events AS event
 WHERE event.workspace_id = $1 AND event.job_id = $2 AND event.type = 'job.cancel_requested' ORDER BY event.seq LIMIT 1`;
