@@ -21,8 +21,6 @@ REVOKE ALL ON FUNCTION runledger_find_api_key(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runledger_find_api_key(text) TO runledger_api;
 UPDATE "api_keys" SET "scopes" = array_remove("scopes", 'approvals:write');
 ALTER TABLE "api_keys" DROP COLUMN "roles";
-DROP TRIGGER job_steps_close_approvals ON "job_steps";
-DROP FUNCTION runledger_close_approvals();
 DROP TABLE "approval_decisions";
 DROP TABLE "approvals";
 DROP FUNCTION runledger_guard_approval();

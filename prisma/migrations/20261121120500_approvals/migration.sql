@@ -104,25 +104,7 @@ CREATE TRIGGER approvals_refuse_truncate BEFORE TRUNCATE ON "approvals" FOR EACH
 ALTER TABLE "approvals" ENABLE ALWAYS TRIGGER approvals_guard;
 ALTER TABLE "approvals" ENABLE ALWAYS TRIGGER approvals_refuse_truncate;
 
--- A gate that has ended, however it did, leaves no question open. In the transaction that ends it, so that nobody can decide in between.
-CREATE FUNCTION runledger_close_approvals() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  UPDATE public.approvals AS approval SET decided_at = clock_timestamp(),
-    status = CASE WHEN approval.expires_at <= least(clock_timestamp(), job.cancel_requested_at) THEN 'EXPIRED' ELSE 'CANCELLED' END
-  FROM public.runner_jobs AS job
-  WHERE approval.step_id = NEW.id AND approval.status = 'PENDING' AND job.id = NEW.job_id;
-  RETURN NULL;
-END
-$$;
--- Most gates ask nobody, and then this must cost nothing.
-CREATE TRIGGER job_steps_close_approvals AFTER UPDATE OF "status" ON "job_steps" FOR EACH ROW
-  WHEN (NEW."type" = 'GATE' AND NEW."status" IN ('COMPLETED', 'FAILED', 'SKIPPED') AND OLD."status" <> NEW."status"
-    AND jsonb_typeof(NEW."config" -> 'approval') = 'object')
-  EXECUTE FUNCTION runledger_close_approvals();
-REVOKE ALL ON FUNCTION runledger_guard_approval(), runledger_close_approvals() FROM PUBLIC;
+REVOKE ALL ON FUNCTION runledger_guard_approval() FROM PUBLIC;
 
 ALTER TABLE "approvals" ENABLE ROW LEVEL SECURITY;
 CREATE POLICY approvals_api ON "approvals" TO runledger_api

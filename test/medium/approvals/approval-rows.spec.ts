@@ -102,20 +102,4 @@ describe('the rows of approvals', () => {
       constraint: 'approval_decisions_approval_id_workspace_id_subject_digest_fkey',
     });
   });
-
-  it('are closed with their gate', async () => {
-    const [open, late] = [await ask(), await ask({ requested_at: new Date(0), expires_at: new Date(1_000) })];
-    await owner.query(
-      `UPDATE job_steps SET status = 'SKIPPED', completed_at = now() WHERE id IN (SELECT step_id FROM approvals WHERE id IN ($1, $2))`,
-      [open, late],
-    );
-    const { rows } = await owner.query('SELECT id, status FROM approvals WHERE id IN ($1, $2) ORDER BY id', [
-      open,
-      late,
-    ]);
-    expect(rows).toEqual([
-      { id: open, status: 'CANCELLED' },
-      { id: late, status: 'EXPIRED' },
-    ]);
-  });
 });

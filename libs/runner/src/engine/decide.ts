@@ -30,10 +30,16 @@ export function isPhaseOver(state: JobState, phase: Phase): boolean {
 /** Why a running job must not go on with its work, so that only CLEANUP is left to run. */
 export type CutShort = 'CANCELLED' | 'TIMEOUT';
 
+/** How long the job may run, CLEANUP apart; null for no limit. */
+export function timeoutSecondsOf({ definition }: JobState): number | null {
+  const seconds = definition['timeoutSeconds'];
+  return typeof seconds === 'number' ? seconds : null;
+}
+
 /** When the time of a running job is over; null for none. RFC 3339. */
 export function deadlineOf(state: JobState): string | null {
-  const seconds = state.definition['timeoutSeconds'];
-  if (typeof seconds !== 'number' || state.startedAt === null) return null;
+  const seconds = timeoutSecondsOf(state);
+  if (seconds === null || state.startedAt === null) return null;
   return new Date(Date.parse(state.startedAt) + seconds * 1_000).toISOString();
 }
 

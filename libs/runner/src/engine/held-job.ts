@@ -5,7 +5,7 @@ import type { JobState } from '../state/job-state.js';
 import { reduceJob, type FoldableEvent } from '../state/reduce.js';
 import type { Claimed, JobStore, Tail } from '../store/job.store.js';
 import type { Delivery, SandboxJobRow, Transition, WorkdirPlace } from '../store/transition.js';
-import { cutShort, deadlineOf, type CutShort } from './decide.js';
+import { cutShort, deadlineOf, timeoutSecondsOf, type CutShort } from './decide.js';
 import { longerPause, pause } from './pause.js';
 
 /** Where an event belongs: nothing for the job itself, a phase, or a step (whose phase is taken from it). */
@@ -273,7 +273,7 @@ export class HeldJob {
   }
 
   private runOut(): void {
-    const seconds = String(this.state.definition['timeoutSeconds']);
+    const seconds = timeoutSecondsOf(this.state);
     this.cutting.abort(
       new AppError('JOB_TIMEOUT', `the job did not end within ${seconds} s (timeoutSeconds of the job)`),
     );

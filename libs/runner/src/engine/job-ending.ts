@@ -5,7 +5,7 @@ import type { SkipReason } from '#ledger';
 import type { JobState } from '../state/job-state.js';
 import { forgetSecrets } from '../secrets/job-secrets.js';
 import { readCancelReceipt } from '../store/cancel-receipt.js';
-import { firstFailure, isExpired, resultOf, stepOfTimeout } from './decide.js';
+import { firstFailure, isExpired, resultOf, stepOfTimeout, timeoutSecondsOf } from './decide.js';
 import type { HeldJob } from './held-job.js';
 import { throughOutages } from './pause.js';
 import type { Workdirs } from './workdirs.js';
@@ -54,7 +54,7 @@ export class JobEnding {
     const late = stepOfTimeout(job.state);
     const failure = firstFailure(job.state);
     if (late !== null) {
-      const message = `the job did not end within ${String(job.state.definition['timeoutSeconds'])} s (timeoutSeconds of the job)`;
+      const message = `the job did not end within ${timeoutSecondsOf(job.state)} s (timeoutSeconds of the job)`;
       job.record('job.failed', {
         ...{ code: 'JOB_TIMEOUT', message, stepId: late.id, stepKey: late.key },
         result: this.result(job),

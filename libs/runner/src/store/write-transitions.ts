@@ -1,6 +1,7 @@
 import type { Json } from '#kernel';
 import { INSERT_EVENTS_COLUMNS, INSERT_EVENTS_RECORD, INSERT_EVENTS_SELECT, eventRow } from '#ledger';
 import type { JobState, StepState } from '../state/job-state.js';
+import { isTerminalStep } from '../state/step.machine.js';
 import type { Transition } from './transition.js';
 
 /** Runs one named (so planned once a connection) statement: on the pool, or on a client inside a transaction. */
@@ -27,7 +28,12 @@ export async function writeTransitions(run: RunStatement, transitions: Transitio
     JSON.stringify(transitions.flatMap((transition) => transition.events.map(eventRow))),
     notifications(transitions),
   ];
-  const rows = await run({ name: 'write-transitions', text: STATEMENT, values });
+  const closed = transitions.flatMap(endedQuestions);
+  const rows = await run(
+    closed.length === 0
+      ? { name: 'write-transitions', text: STATEMENT, values }
+      : { name: 'write-and-close', text: CLOSING_STATEMENT, values: [...values, closed] },
+  );
   return new Set(rows.map((row) => row.id));
 }
 
@@ -70,6 +76,20 @@ function changedSteps(transition: Transition): object[] {
     .map((step) => stepRow(transition.after, step));
 }
 
+/**
+ * The gates that have ended and asked somebody: their open questions are closed by the same statement, so that nobody can decide in
+ * between. (A trigger on `job_steps` would do it too, and cost every transition of every step a sixth of its time.)
+ */
+function endedQuestions({ before, after }: Transition): string[] {
+  return after.steps
+    .filter((step, index) => step !== before.steps[index] && isTerminalStep(step.status) && asks(step))
+    .map((step) => step.id);
+}
+
+function asks({ type, config, attempt }: StepState): boolean {
+  return type === 'GATE' && attempt > 0 && (config['approval'] ?? null) !== null;
+}
+
 function stepRow(job: JobState, step: StepState): object {
   const { id, status, attempt, interruptions, retryAt, outputs, exitCode, errorCode, errorMessage, skipReason } = step;
   const { tokensInput, tokensOutput, durationMs, startedAt, completedAt, updatedAt } = step;
@@ -99,7 +119,7 @@ function notifications(transitions: Transition[]): string[] {
   return texts;
 }
 
-const STATEMENT = `
+const WRITE = `
 WITH moved AS (
   UPDATE runner_jobs AS job SET
     status = i.status, hold = CASE i.status WHEN 'PENDING' THEN job.hold END, progress_percent = i."progressPercent", progress_message = i."progressMessage", current_phase = i."currentPhase",
@@ -151,8 +171,20 @@ WITH moved AS (
 ), appended AS (
   INSERT INTO job_events (${INSERT_EVENTS_COLUMNS})
   SELECT ${INSERT_EVENTS_SELECT} FROM jsonb_to_recordset($4::jsonb) AS ${INSERT_EVENTS_RECORD}
-  WHERE e."jobId" IN (SELECT id FROM moved)
+  WHERE e."jobId" IN (SELECT id FROM moved)`;
+
+const CLOSE = `
+), closed AS (
+  UPDATE approvals AS approval SET decided_at = clock_timestamp(),
+    status = CASE WHEN approval.expires_at <= least(clock_timestamp(), job.cancel_requested_at) THEN 'EXPIRED' ELSE 'CANCELLED' END
+  FROM runner_jobs AS job
+  WHERE approval.step_id = ANY ($6::uuid[]) AND approval.status = 'PENDING' AND job.id = approval.job_id AND job.id IN (SELECT id FROM moved)`;
+
+const TELL = `
 ), told AS (
   SELECT pg_notify('runledger_events', ids) FROM unnest($5::text[]) AS ids
 )
 SELECT moved.id, (SELECT count(*) FROM told) FROM moved`;
+
+const STATEMENT = WRITE + TELL;
+const CLOSING_STATEMENT = WRITE + CLOSE + TELL;
