@@ -32,8 +32,11 @@ const SCHEDULER = {
 function runnerProcessor(config: Config) {
   return {
     provide: RunnerProcessor,
-    useFactory: (workers: QueueWorkers, runner: JobRunner) =>
-      new RunnerProcessor(workers, runner, { concurrency: config.runner.concurrency }),
-    inject: [QueueWorkers, JobRunner],
+    useFactory: (workers: QueueWorkers, runner: JobRunner, database: Database) =>
+      new RunnerProcessor(workers, runner, {
+        concurrency: config.runner.concurrency,
+        able: () => database.isReachable(),
+      }),
+    inject: [QueueWorkers, JobRunner, Database],
   };
 }

@@ -23,6 +23,7 @@ export interface DatabaseOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+const REACHABLE_WITHIN_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** Beyond the limit of a statement: then nobody is there. */
 const SILENCE_MS = 5_000;
@@ -43,6 +44,7 @@ export class Database {
   readonly pool: pg.Pool;
   readonly prisma: PrismaClient;
   private readonly listener: NotificationListener;
+  private readonly newClient: () => pg.Client;
   /** One more connection, for what must not wait behind anything; opened when it is first used. */
   private readonly aside: pg.Pool;
   private closing: Promise<void> | undefined;
@@ -61,6 +63,12 @@ export class Database {
       adapter: new PrismaPg(this.pool),
       transactionOptions: { maxWait: CONNECT_TIMEOUT_MS, timeout: STATEMENT_TIMEOUT_MS },
     });
+    this.newClient = () =>
+      new pg.Client({
+        ...connection,
+        connectionTimeoutMillis: REACHABLE_WITHIN_MS,
+        query_timeout: REACHABLE_WITHIN_MS,
+      });
     this.listener = new NotificationListener(() => new pg.Client(connection));
   }
 
@@ -152,6 +160,21 @@ export class Database {
    */
   listen(channel: string, onPayload: (payload: string) => void, onReconnect?: () => void): Promise<Listener> {
     return withDatabaseErrors(() => this.listener.listen(channel, onPayload, onReconnect));
+  }
+
+  /** Whether a new connection can be made and answers within 2 s: what there was before may be dead without knowing it. Never rejects. */
+  async isReachable(): Promise<boolean> {
+    const client = this.newClient();
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
   }
 
   /** Resolves when the database answers. */

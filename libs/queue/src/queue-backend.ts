@@ -25,7 +25,10 @@ export interface OpenQueue {
 }
 
 /** A BullMQ worker on either backend. */
-export interface BackedWorker extends Pick<AnyWorker, 'waitUntilReady' | 'run' | 'pause' | 'close' | 'getBackend'> {
+export interface BackedWorker extends Pick<
+  AnyWorker,
+  'waitUntilReady' | 'run' | 'pause' | 'resume' | 'close' | 'getBackend'
+> {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'failed', listener: (job: { id?: string | undefined } | undefined, error: Error) => void): unknown;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { UnrecoverableError } from 'bullmq';
 import { AppError, messageOf } from '#kernel';
@@ -9,6 +10,9 @@ import type { QueueName, QueuePayloads } from './queues.js';
 
 /** How long a worker process waits at its start for the queue's backend. */
 const START_TIMEOUT_MS = 5_000;
+
+/** Between two questions whether messages can be followed again. */
+const REST_LOOK_MS = 500;
 
 /** What a handler may know of the message that woke it. */
 export interface MessageContext {
@@ -30,6 +34,8 @@ export class QueueConsumer {
   private readonly errors = new ErrorLog(this.logger);
   private readonly backend: QueueBackend;
   private readonly workers: BackedWorker[] = [];
+  private resting = false;
+  private paused = false;
 
   constructor(connection: QueueConnection) {
     this.backend = openBackend(connection);
@@ -57,8 +63,26 @@ export class QueueConsumer {
     worker.run().catch((error: unknown) => this.errors.say(`queue ${queue} stopped: ${messageOf(error)}`));
   }
 
+  /**
+   * Takes no further message until `able` says yes: a worker that cannot follow its messages now leaves them to those that can. What it
+   * has fetched already it keeps. A second call while it rests does nothing.
+   */
+  async rest(able: () => Promise<boolean>): Promise<void> {
+    if (this.resting || this.paused) return;
+    this.resting = true;
+    await Promise.all(this.workers.map((worker) => worker.pause(true)));
+    this.logger.warn('taking no messages until they can be followed again');
+    do await delay(REST_LOOK_MS);
+    while (!this.paused && !(await able().catch(() => false)));
+    this.resting = false;
+    if (this.paused) return;
+    await Promise.all(this.workers.map((worker) => worker.resume()));
+    this.logger.log('taking messages again');
+  }
+
   /** Takes no further message. Resolves when the handlers that were running have returned. */
   async pause(): Promise<void> {
+    this.paused = true;
     await Promise.all(this.workers.map((worker) => worker.pause()));
   }
 

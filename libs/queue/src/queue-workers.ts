@@ -41,6 +41,11 @@ export class QueueWorkers implements BeforeApplicationShutdown, OnApplicationShu
     for (const processor of this.processors) await processor.start(this.consumer);
   }
 
+  /** Takes no further message until `able` says yes, as `QueueConsumer.rest`. */
+  async rest(able: () => Promise<boolean>): Promise<void> {
+    await this.consumer?.rest(able);
+  }
+
   /** Takes no further message. Resolves when the running handlers have returned. */
   async pause(): Promise<void> {
     await this.consumer?.pause();

@@ -39,7 +39,7 @@ export class Ending {
     this.signalsSent.push('SIGTERM');
     this.tree.terminate();
     this.timer = setTimeout(() => this.kill(null), graceMs);
-    this.orphans = setInterval(() => this.tree.terminateOrphans(), ORPHANS_MS);
+    this.orphans = setInterval(() => attempt(() => this.tree.terminateOrphans()), ORPHANS_MS);
   }
 
   /** SIGKILL, again and again until nothing is left. */
@@ -50,7 +50,7 @@ export class Ending {
     this.signalsSent.push('SIGKILL');
     this.disarm();
     const strike = (): void => {
-      this.tree.kill();
+      attempt(() => this.tree.kill());
       this.timer = setTimeout(strike, 20);
     };
     strike();
@@ -65,5 +65,14 @@ export class Ending {
   private disarm(): void {
     clearTimeout(this.timer);
     clearInterval(this.orphans);
+  }
+}
+
+/** Out of descriptors, say, the processes cannot be listed; it is done again a moment later, and must not end the worker. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // See above.
   }
 }

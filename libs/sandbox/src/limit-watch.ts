@@ -1,23 +1,22 @@
 import type { SandboxLimits } from './driver.js';
-import { hasProc } from './process-table.js';
+import { lookRounds, type Watched } from './look-rounds.js';
 import { ProcessTree } from './process-tree.js';
 import { kernelMemoryFailure, mebibytes, processFailure, type Failure } from './run-failures.js';
 import type { RunCgroup } from './run-cgroup.js';
 
-/** Between two looks at the tree; `ps` is a process of its own and costs more. */
-const INTERVAL_MS = hasProc ? 100 : 500;
-/** Looking takes half of the time at most; it must not become rare just because there are many processes to see. */
-const COST_FACTOR = 1;
+/** A count that may end the command is at most this old. */
+const COUNT_AGE_MS = 10;
+/** So many more processes than at the look before, and the tree grows. */
+const GROWTH = 4;
 
 /** Fresh looks before a tree is said to use too much memory. */
 const DOUBTS = 3;
 
 /** Looks at a tree of processes again and again and tells when it has outgrown its limits. */
-export class LimitWatch {
+export class LimitWatch implements Watched {
   peakMemoryBytes = 0;
   peakProcesses = 0;
   private processes = 0;
-  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly tree: ProcessTree,
@@ -27,29 +26,25 @@ export class LimitWatch {
   ) {}
 
   start(): void {
-    const began = performance.now();
-    const before = this.processes;
-    this.look();
-    const cost = (performance.now() - began) * COST_FACTOR;
-    // A tree that grows is looked at more often: a fork bomb doubles within milliseconds, and then leaves us no time to look.
-    const interval = this.processes > before + 4 ? INTERVAL_MS / 5 : INTERVAL_MS;
-    this.timer = setTimeout(() => this.start(), Math.max(interval, cost));
+    lookRounds.join(this);
   }
 
   /** Asks the kernel a last time: a command may have ended by its bound between two looks. */
   stop(): void {
-    clearTimeout(this.timer);
+    lookRounds.leave(this);
     this.askKernel();
   }
 
-  private look(): void {
-    if (this.askKernel()) return;
-    const commands = this.tree.commands(INTERVAL_MS / 10);
+  /** @returns true when the tree grows */
+  look(): boolean {
+    if (this.askKernel()) return false;
+    const commands = this.tree.commands(COUNT_AGE_MS);
+    const grows = commands.length > this.processes + GROWTH;
     this.processes = commands.length;
     this.peakProcesses = Math.max(this.peakProcesses, commands.length);
     if (commands.length > this.limits.processes) {
       this.onExceeded(processFailure(commands.length, this.limits.processes));
-      return;
+      return grows;
     }
     const bytes = this.memoryBytes(commands);
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes);
@@ -59,6 +54,7 @@ export class LimitWatch {
         message: `the command used ${mebibytes(bytes)} MiB of memory; its limit is ${mebibytes(this.limits.memoryBytes)} MiB (limits.memoryMb)`,
       });
     }
+    return grows;
   }
 
   /** Whether the kernel has ended a process for want of memory: the SIGKILL of nobody else looks like it. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** One process of the host. */
 export interface ProcessEntry {
@@ -20,15 +21,49 @@ export type ProcessTable = Map<number, ProcessEntry>;
 /** True where processes can be read from /proc, as on Linux; elsewhere `ps` is asked. */
 export const hasProc = process.platform === 'linux';
 
-let latest: { at: number; table: ProcessTable } | undefined;
+/** Between two readings that prove something is gone: reading /proc takes a fifth of the time at most, however many commands end. */
+const REST = 4;
+const MIN_REST_MS = 10;
 
-/** All processes, as they were at most `maxAgeMs` ago: one reading serves every command that this worker runs. */
+let latest: { beganAt: number; endedAt: number; table: ProcessTable } | undefined;
+let next: Promise<ProcessTable> | undefined;
+
+/**
+ * All processes, by a reading that began at most `maxAgeMs` ago: one serves every command that this worker runs. A pid in a table of
+ * some milliseconds still names the same process: the kernel hands pids out in turn and would have to go round all of them meanwhile.
+ */
 export function processTable(maxAgeMs: number): ProcessTable {
-  if (latest === undefined || performance.now() - latest.at > maxAgeMs) {
+  if (latest === undefined || performance.now() - latest.beganAt > maxAgeMs) {
+    const beganAt = performance.now();
     const table = hasProc ? readProc() : readPs();
-    latest = { at: performance.now(), table };
+    latest = { beganAt, endedAt: performance.now(), table };
   }
   return latest.table;
+}
+
+/** All processes, by a reading that begins after this call. Whoever asks before it begins gets the same. */
+export function nextProcessTable(): Promise<ProcessTable> {
+  next ??= sleep(restMs()).then(() => {
+    next = undefined;
+    return processTable(-1);
+  });
+  return next;
+}
+
+function restMs(): number {
+  if (latest === undefined) return 0;
+  const { beganAt, endedAt } = latest;
+  return Math.max(0, endedAt + Math.max(MIN_REST_MS, (endedAt - beganAt) * REST) - performance.now());
+}
+
+/** These processes only, as they are now; those that have gone are left out. Only on Linux. */
+export function readProcesses(pids: Iterable<number>): ProcessTable {
+  const table: ProcessTable = new Map();
+  for (const pid of pids) {
+    const entry = readStat(pid);
+    if (entry !== null) table.set(pid, entry);
+  }
+  return table;
 }
 
 function readProc(): ProcessTable {
@@ -42,7 +77,7 @@ function readProc(): ProcessTable {
   return table;
 }
 
-/** Reads `/proc/<pid>/stat` (proc(5)); null when the process has gone. */
+/** Reads `/proc/<pid>/stat` (proc(5)); null when the process has gone. @throws when nothing can be read, which proves no absence */
 function readStat(pid: number): ProcessEntry | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -58,7 +93,8 @@ function readStat(pid: number): ProcessEntry | null {
       rssBytes: Number(field(24)) * pageBytes(),
       zombie: field(3) === 'Z' || field(3) === 'X',
     };
-  } catch {
+  } catch (error) {
+    if (hasCode(error, 'EMFILE') || hasCode(error, 'ENFILE') || hasCode(error, 'ENOMEM')) throw error;
     return null;
   }
 }
@@ -105,14 +141,4 @@ export function proportionalBytes(pid: number): number | null {
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** True when the process was started with this variable, or is the fork of one that was. */
-export function hasEnvironment(pid: number, assignment: string): boolean {
-  if (!hasProc) return false;
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(assignment);
-  } catch {
-    return false;
-  }
 }

@@ -8,9 +8,10 @@ import { keepingOrphans } from './orphan-keeper.js';
 import { hasProc } from './process-table.js';
 import { RunCgroup } from './run-cgroup.js';
 import { notRun } from './run-failures.js';
-import { endAbandonedRuns, newRunTag, RUN_VARIABLE } from './run-tag.js';
+import { endAbandonedRuns, newRunTag } from './run-tag.js';
 import { findShell, supervisorCommand } from './shell-script.js';
 import { superviseCommand, type Isolation } from './supervised-run.js';
+import { RUN_VARIABLE } from './tagged-processes.js';
 
 /**
  * Runs commands as plain child processes of the worker: the same limits and the same endings, and no isolation at all. A command sees

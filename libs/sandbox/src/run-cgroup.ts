@@ -56,8 +56,10 @@ export class RunCgroup {
     };
   }
 
+  /** Exact at the moment of the call, and one small read for each folder. @throws when it cannot be read, which proves no absence */
   processIds(): number[] {
-    return this.folders.flatMap((folder) => read(join(folder, 'cgroup.procs')).split('\n').filter(Boolean).map(Number));
+    const lines = this.folders.flatMap((folder) => readList(join(folder, 'cgroup.procs')).split('\n'));
+    return [...new Set(lines.filter(Boolean).map(Number))];
   }
 
   /** No process in it can start another from now on. */
@@ -132,5 +134,16 @@ function read(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     return '';
+  }
+}
+
+/** Like `read`, where only a group that is gone, and cannot hold a process, reads as empty. */
+function readList(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENODEV') return '';
+    throw error;
   }
 }

@@ -3,10 +3,8 @@ import { readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupHost } from './cgroup-host.js';
-import { hasProc, processTable, type ProcessTable } from './process-table.js';
-
-/** Marks every process of a run, so that one which left its parent and its session is still found. */
-export const RUN_VARIABLE = 'RUNLEDGER_SANDBOX_RUN';
+import { hasProc, processTable, readProcesses, type ProcessTable } from './process-table.js';
+import { RUN_VARIABLE } from './tagged-processes.js';
 
 const LOOKS = 50;
 const LOOK_MS = 100;
@@ -42,12 +40,12 @@ export function runnerName(): string {
 export function mayBeRunning(name: string): boolean {
   const [namespace = '', pid = '', startedAt = ''] = name.split('-');
   if (!hasProc || namespace !== pidNamespace()) return true;
-  return processTable(0).get(Number(pid))?.startedAt === startedAt;
+  return readProcesses([Number(pid)]).get(Number(pid))?.startedAt === startedAt;
 }
 
 function thisRunner(): Runner | null {
   if (!hasProc) return null;
-  const startedAt = processTable(Infinity).get(process.pid)?.startedAt ?? '';
+  const startedAt = readProcesses([process.pid]).get(process.pid)?.startedAt ?? '';
   return { namespace: pidNamespace(), pid: process.pid, startedAt };
 }
 
@@ -62,7 +60,7 @@ export async function endAbandonedRuns(): Promise<number> {
   const seen = new Set<number>();
   for (let look = 0; look < LOOKS; look += 1) {
     const groups = abandonedCgroups();
-    const found = [...groups.flatMap(processesIn), ...abandoned(processTable(0))];
+    const found = [...groups.flatMap(processesIn), ...abandoned(processTable(-1))];
     groups.forEach(removeCgroup);
     if (found.length === 0) break;
     for (const pid of found) {

@@ -30,6 +30,8 @@ export interface Isolation {
 const LEFTOVER_GRACE_MS = 1_000;
 /** Between two looks while waiting for processes to be gone. */
 const GONE_POLL_MS = 10;
+/** The longer they take to end, the rarer. */
+const MAX_GONE_POLL_MS = 50;
 /** So many looks may pass until everything around the command has closed down by itself. */
 const CLOSING_LOOKS = 10;
 const FIRST_STDERR_BYTES = 2_048;
@@ -97,7 +99,7 @@ async function runSupervised(
   await endLeftovers(tree, ending, command.graceMs);
   supervisor.release();
   const { exitCode: own } = await supervisor.exited;
-  for (let looks = 0; !tree.isGone(); looks += 1) {
+  for (let looks = 0; !(await tree.isGone()); looks += 1) {
     // Bubblewrap's own processes may end a moment after the one that we wait for. What stays was left by a command that killed its
     // supervisor, and nobody else will end it.
     if (looks >= CLOSING_LOOKS) ending.kill(null);
@@ -155,9 +157,9 @@ async function startSupervisor(
 
 /** Waits until only the supervisor is left; what the script's shell left behind is ended. */
 async function endLeftovers(tree: ProcessTree, ending: Ending, graceMs: number): Promise<void> {
-  while (tree.living(0).length > 0) {
+  for (let poll = GONE_POLL_MS; await tree.hasLeft(); poll = Math.min(poll * 2, MAX_GONE_POLL_MS)) {
     if (!ending.begun) ending.terminate(null, Math.min(graceMs, LEFTOVER_GRACE_MS));
-    await sleep(GONE_POLL_MS);
+    await sleep(poll);
   }
 }
 

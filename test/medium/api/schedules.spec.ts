@@ -16,7 +16,12 @@ describe('schedules over HTTP', () => {
   });
   afterAll(() => api.close());
 
-  const send = (method: 'get' | 'post' | 'put' | 'delete', path: string, body?: object, headers: Record<string, string> = {}) => {
+  const send = (
+    method: 'get' | 'post' | 'put' | 'delete',
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ) => {
     const sent = api.http()[method](path).auth(tenant.key, { type: 'bearer' }).set(headers);
     return body === undefined ? sent : sent.send(body);
   };

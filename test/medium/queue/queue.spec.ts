@@ -63,6 +63,38 @@ function behavesAsAQueue(openBackend: () => Promise<TestBackend>): void {
     ]);
   });
 
+  it('leaves messages to others while one of them says that it cannot follow them', async () => {
+    const [cutOff, well] = [new Inbox(), new Inbox()];
+    const resting = await serve(cutOff.handler);
+    await producer.offer('runner', [offer('a')]);
+    await cutOff.until(1);
+    let able = false;
+    const rested = resting.rest(async () => able);
+    const other = await serve(well.handler, 1);
+    // The rest begins with the next fetch: what came before it is not counted.
+    await producer.offer('runner', [offer('b'), offer('c')]);
+    await eventually(
+      async () => cutOff.received.length + well.received.length,
+      (count) => count === 3,
+    );
+    const seen = cutOff.received.length;
+    await producer.offer(
+      'runner',
+      ['d', 'e', 'f', 'g'].map((id) => offer(id)),
+    );
+    await eventually(
+      async () => well.received.length,
+      (count) => count === 7 - seen,
+    );
+    expect(cutOff.received).toHaveLength(seen);
+
+    await other.close(true);
+    able = true;
+    await rested;
+    await producer.offer('runner', [offer('h')]);
+    await cutOff.until(seen + 1);
+  });
+
   it('takes 500 offers and answers for 500 at once', async () => {
     const ids = Array.from({ length: 500 }, () => `${randomUUID()}_1`);
     await producer.offer(

@@ -26,8 +26,8 @@ describeWithBubblewrap('bubblewrap isolation', () => {
     outside = mkdtempSync(join(tmpdir(), 'outside-'));
     sandbox = new SandboxFixture('bubblewrap');
   });
-  afterEach(() => {
-    sandbox.close();
+  afterEach(async () => {
+    await sandbox.close();
     rmSync(outside, { recursive: true, force: true });
   });
 

@@ -57,7 +57,7 @@ export function describeWithStandIn(
     afterEach(async () => {
       // The engine's ends of its connections close a moment after ours.
       await engine.quiet();
-      fixture.close();
+      await fixture.close();
       expect(engine.containers.size).toBe(0);
     });
     suite(

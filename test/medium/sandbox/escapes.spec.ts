@@ -45,8 +45,8 @@ describeIsolatingDrivers('escapes', (_, sandbox) => {
     outside = mkdtempSync(join(tmpdir(), 'outside-'));
     open = new SandboxFixture('process');
   });
-  afterEach(() => {
-    open.close();
+  afterEach(async () => {
+    await open.close();
     rmSync(outside, { recursive: true, force: true });
   });
 
@@ -104,7 +104,7 @@ describeIsolatingDrivers('escapes', (_, sandbox) => {
     const result = await attempt(script);
     stop.abort();
     await neighbour;
-    other.close();
+    await other.close();
     expect(result).toEqual({ free: 'yes\n', held: 'none\n' });
   });
 

@@ -71,7 +71,7 @@ export class JobRunner {
 
   private async claimAndRun(jobId: string): Promise<WakeEnd> {
     const claimedAt = performance.now();
-    const claimed = await this.store.claim(jobId);
+    const claimed = await withinTime(this.store.claim(jobId));
     return claimed === null ? 'not claimed' : this.runClaimed(claimed, claimedAt);
   }
 
@@ -191,4 +191,23 @@ type WhyNotRun = 'CANCELLED' | 'TIMEOUT' | 'PRECEDING_FAILURE';
 /** Why a phase that has not begun is passed over, CLEANUP apart. */
 function whyNotRun(job: HeldJob): WhyNotRun | null {
   return job.cutShort ?? (firstFailure(job.state) === null ? null : 'PRECEDING_FAILURE');
+}
+
+/**
+ * A claim that has no answer in this time counts as failed: the connection may be dead, and others can have the job. (Should it have been
+ * granted all the same, its lease runs out.)
+ */
+const CLAIM_WITHIN_MS = 5_000;
+
+async function withinTime(claim: Promise<Claimed | null>): Promise<Claimed | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const error = new AppError('DATABASE_UNAVAILABLE', 'a claim had no answer', { retryable: true });
+    timer = setTimeout(() => reject(error), CLAIM_WITHIN_MS);
+  });
+  try {
+    return await Promise.race([claim, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -11,7 +11,17 @@ function contextOf(x: string): ExpressionContext {
   const view = { status: 'COMPLETED' as const, exitCode: 0, attempt: 1, error: null };
   return {
     steps: { a: { ...view, outputs: { x, n: 3 } } },
-    job: { id: 'j', name: 'n', kind: 'PIPELINE', priority: 5, workspaceId: 'w', projectId: null, tags: [], metadata: {}, failed: false },
+    job: {
+      id: 'j',
+      name: 'n',
+      kind: 'PIPELINE',
+      priority: 5,
+      workspaceId: 'w',
+      projectId: null,
+      tags: [],
+      metadata: {},
+      failed: false,
+    },
   };
 }
 

@@ -92,7 +92,9 @@ export class StandInContainer {
       }
     };
     ask(this.processIds().slice(1));
-    for (const delay of [20, 60, 150, 300]) setTimeout(() => ask(this.orphans()), delay);
+    // Until it has ended: on a busy machine the shell that forked may take its time to end, and only then is what it forked an orphan.
+    const again = setInterval(() => ask(this.orphans()), 50);
+    void this.ended.then(() => clearInterval(again));
   }
 
   private orphans(): number[] {
