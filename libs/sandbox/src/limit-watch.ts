@@ -8,6 +8,8 @@ import type { RunCgroup } from './run-cgroup.js';
 const COUNT_AGE_MS = 10;
 /** So many more processes than at the look before, and the tree grows. */
 const GROWTH = 4;
+/** So much of its limit more than at the look before, and its memory does. */
+const MEMORY_GROWTH_PART = 1 / 16;
 
 /** Fresh looks before a tree is said to use too much memory. */
 const DOUBTS = 3;
@@ -17,6 +19,7 @@ export class LimitWatch implements Watched {
   peakMemoryBytes = 0;
   peakProcesses = 0;
   private processes = 0;
+  private bytes = 0;
 
   constructor(
     private readonly tree: ProcessTree,
@@ -47,6 +50,8 @@ export class LimitWatch implements Watched {
       return grows;
     }
     const bytes = this.memoryBytes(commands);
+    const swells = bytes > this.bytes + this.limits.memoryBytes * MEMORY_GROWTH_PART;
+    this.bytes = bytes;
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes);
     if (bytes > this.limits.memoryBytes) {
       this.onExceeded({
@@ -54,7 +59,7 @@ export class LimitWatch implements Watched {
         message: `the command used ${mebibytes(bytes)} MiB of memory; its limit is ${mebibytes(this.limits.memoryBytes)} MiB (limits.memoryMb)`,
       });
     }
-    return grows;
+    return grows || swells;
   }
 
   /** Whether the kernel has ended a process for want of memory: the SIGKILL of nobody else looks like it. */

@@ -10,8 +10,8 @@ export interface Watched {
 const INTERVAL_MS = hasProc ? 100 : 500;
 /** A tree that grows is looked at more often: a fork bomb doubles within milliseconds, and then leaves us no time to look. */
 const HURRIED_MS = INTERVAL_MS / 5;
-/** A round rests this many times as long as it took: however many commands run, a tenth of the time goes into looking at them. */
-const REST = 9;
+/** A round rests this many times as long as it took: however many commands run, a fifth of the time goes into looking at them. */
+const REST = 4;
 /** For those that grow it is half of the time: looking must not become rare just because there are many processes to see. */
 const HURRIED_REST = 1;
 

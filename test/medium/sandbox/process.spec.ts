@@ -55,3 +55,18 @@ describe('process driver without control groups', () => {
     expect(run).toMatchObject({ failure: { code: 'MEMORY_LIMIT' }, signalsSent: ['SIGKILL'] });
   });
 });
+
+describe('process driver with whatever control groups there are', () => {
+  let sandbox: SandboxFixture;
+  beforeEach(() => {
+    sandbox = new SandboxFixture('process');
+  });
+  afterEach(() => sandbox.close());
+
+  it('ends a process that has left its parent, its session and, where it may, its control groups', async () => {
+    const leave = 'for f in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do echo $$ > $f; done';
+    const script = `setsid sh -c '${leave}; : > up; exec sleep 305' <&- >&- 2>&- & while [ ! -e up ]; do sleep 0.02; done`;
+    // The fixture throws when anything is left.
+    await expect(sandbox.run(script)).resolves.toMatchObject({ exitCode: 0, signalsSent: ['SIGTERM'] });
+  });
+});

@@ -92,9 +92,7 @@ export class StandInContainer {
       }
     };
     ask(this.processIds().slice(1));
-    // Until it has ended: on a busy machine the shell that forked may take its time to end, and only then is what it forked an orphan.
-    const again = setInterval(() => ask(this.orphans()), 50);
-    void this.ended.then(() => clearInterval(again));
+    for (const delay of [20, 60, 150, 300]) setTimeout(() => ask(this.orphans()), delay);
   }
 
   private orphans(): number[] {
