@@ -8,7 +8,7 @@ describe('loadConfig', () => {
     expect(config.database.url).toBeUndefined();
     expect(config.redisUrl).toBeUndefined();
     expect(config.dataDir).toBe(resolve('.runledger'));
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 3000 });
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 3000, stalledAfterMs: 30_000 });
     expect(config.sandbox).toEqual({
       driver: 'bubblewrap',
       readOnlyPaths: [],
