@@ -5,8 +5,8 @@ const FIELDS = /^(?:@\w+|\S+(?:\s+\S+){4,5})$/;
 
 /**
  * The times of a cron expression in a time zone: five fields (minute, hour, day of month, month, day of week), six with seconds in front, or
- * a nickname such as `@daily`. Day of month and day of week, when both are given, are alternatives, as in Vixie cron. Where clocks go
- * forward, a time that does not exist is moved behind the gap; where they go back, it comes once.
+ * a nickname such as `@daily`. Day of month and day of week, when both are given, are alternatives, as in Vixie cron. What
+ * happens where clocks change is the library's way, told in docs/schedules.md.
  */
 export class CronTimes {
   private readonly cron: Cron;

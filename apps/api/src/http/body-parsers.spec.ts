@@ -63,3 +63,9 @@ describe('reading a body', () => {
     expect(parseYamlBody('a: [1]')).toEqual({ a: [1] });
   });
 });
+
+describe('a body that is broken and nested deeply', () => {
+  it.each([2_000, 6_000, 200_000])('is refused like any other, %i levels deep', (levels) => {
+    expect(() => parseJsonBody('['.repeat(levels))).toThrow(expect.objectContaining({ code: 'MALFORMED_BODY' }));
+  });
+});

@@ -68,12 +68,22 @@ export function parseJsonBody(body: string): unknown {
     if (error instanceof AppError) throw error;
     if (error instanceof RangeError) throw malformed('JSON', 'it is nested too deeply', undefined);
     // V8 names the place of some mistakes only; a second, tolerant parser names all of them.
-    const mistakes: ParseError[] = [];
-    parseJsonLeniently(body, mistakes, { disallowComments: true, allowTrailingComma: false });
-    const first = mistakes[0];
+    const first = firstMistake(body);
     if (first === undefined) throw malformed('JSON', messageOf(error), undefined);
     throw malformed('JSON', inWords(printParseErrorCode(first.error)), positionAt(body, first.offset));
   }
+}
+
+/** @throws AppError MALFORMED_BODY where the body is nested more deeply than the parser can go */
+function firstMistake(body: string): ParseError | undefined {
+  const mistakes: ParseError[] = [];
+  try {
+    parseJsonLeniently(body, mistakes, { disallowComments: true, allowTrailingComma: false });
+  } catch (error) {
+    if (error instanceof RangeError) throw malformed('JSON', 'it is nested too deeply', undefined);
+    throw error;
+  }
+  return mistakes[0];
 }
 
 /** JSON.parse takes the last of two equal names and says nothing; a record must hold what its author sees. YAML refuses them itself. */

@@ -58,7 +58,7 @@ function listCommand(artifacts: Command, terminal: Terminal): void {
     .option('--key <key>', 'only those with this logical key')
     .option('--latest', 'only the latest version of each')
     .option('-n, --limit <number>', 'how many of the workspace', parseLimit, 50)
-    .option('-d, --download <dir>', 'write those of the job into this folder, under their paths')
+    .option('-d, --download <dir>', 'write those of the job into this folder, under their paths; of several the newest')
     .addHelpText('after', EXAMPLES)
     .action(async (given: string | undefined, options: ListOptions) => {
       if (given === undefined) return listWorkspace(options, terminal);
@@ -99,7 +99,11 @@ async function listJob(given: string, options: ListOptions, terminal: Terminal):
     else artifactTable(found, terminal.columns, terminal.colors).forEach((line) => terminal.line(line));
     return;
   }
+  const written = new Set<string>();
   for (const artifact of found) {
+    // Newest first: of several under one path the newest is the one that stays.
+    if (download !== undefined && written.has(artifact.path)) continue;
+    written.add(artifact.path);
     const file = download === undefined ? undefined : await downloadArtifact(client, artifact, resolve(download));
     if (options.json === true) terminal.json(file === undefined ? artifact : { ...artifact, file });
     else terminal.line(`${file} ${terminal.colors.dim(formatBytes(artifact.sizeBytes))}`);

@@ -73,7 +73,10 @@ export class KeyRules {
         : null;
     }
     if (row.concurrency_on_conflict === 'skip') return { kind: 'skip', key, holder };
-    const cancel = row.concurrency_on_conflict === 'cancel-running' ? holders.slice(0, tooMany) : [];
+    // Nobody is cancelled for a job that has to wait for others before it.
+    const isNext = line === 'CONCURRENCY' || !this.concurrencyLines.has(`${workspaceId} ${key}`);
+    const cancels = isNext && row.concurrency_on_conflict === 'cancel-running';
+    const cancel = cancels ? holders.slice(0, tooMany) : [];
     const dueAt = new Date(this.now.getTime() + BACKSTOP_MS);
     return { kind: 'wait', line: 'CONCURRENCY', key, dueAt, cancel };
   }

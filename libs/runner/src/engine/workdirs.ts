@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isId } from '#kernel';
 import type { Checkpoints } from '../checkpoints/checkpoints.js';
@@ -28,6 +28,8 @@ export class Workdirs {
       if (isFresh(job)) await mkdir(path, { recursive: true, mode: 0o700 });
       else await this.checkpoints.moveHere(job);
     }
+    // A command may have shut the door behind it.
+    if (use === 'write') await chmod(path, 0o700);
     if (use === 'write' || job.workdir.host !== this.host) job.workdir = { host: this.host, kept: false };
     return path;
   }
@@ -37,7 +39,6 @@ export class Workdirs {
     await this.checkpoints.close(state);
     if (state.steps.some((step) => step.type !== 'GATE' && (step.attempt > 0 || step.skipReason === 'REUSED')))
       await this.remove(state.id);
-    await this.checkpoints.close(state);
   }
 
   async remove(jobId: string): Promise<void> {
