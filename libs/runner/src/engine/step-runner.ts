@@ -71,9 +71,10 @@ export class StepRunner {
   /** Ends a step that must not run, or not go on, because the job is to end early. CLEANUP runs all the same, but nobody waits in it. */
   private cutShort(job: HeldJob, step: StepState): boolean {
     const reason = job.cutShort;
-    const cleansUp = step.phase === 'CLEANUP' && !this.executors.resumes(definitionOf(step));
-    if (reason === null || cleansUp) return false;
-    if (step.status === 'RUNNING') this.records.stopped(job, step, null);
+    const resumes = this.executors.resumes(definitionOf(step));
+    if (reason === null || (step.phase === 'CLEANUP' && !resumes)) return false;
+    const waitedMs = resumes && step.startedAt !== null ? Math.max(0, Date.now() - Date.parse(step.startedAt)) : 0;
+    if (step.status === 'RUNNING') this.records.stopped(job, step, null, waitedMs);
     else job.record('step.skipped', { reason }, { step });
     return true;
   }
