@@ -42,7 +42,10 @@ export async function pauseWorker(system: FaultSystem, waking: Waking): Promise<
     expect(await traceOf(system, ids)).toEqual(before);
   }
   await allOver(system, ids, 60_000);
-  const times = takeoverTimes(orphans, await factsOf(system, ids));
+  const all = takeoverTimes(orphans, await factsOf(system, ids));
+  // A job that nobody had taken over yet when the sleeper woke up is still the sleeper's, and may be ended by it.
+  const times = waking === 'when all is over' ? all : all.filter(Number.isFinite);
+  expect(times.length).toBeGreaterThan(0);
   done(count, 1, await expectGuarantees(system, ids), times);
   expect(Math.max(...times)).toBeLessThan(10_000);
   expect([sleeper.alive, heir.alive]).toEqual([true, true]);
