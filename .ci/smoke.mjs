@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,6 +28,21 @@ async function check(name, action) {
 
 function expect(truth, message) {
   if (!truth) throw new Error(message);
+}
+
+/** As `submit --follow`, for a job that waits for a person. */
+async function submitAndApprove(file, approvals, authorization) {
+  const [{ id }] = runledger('submit', file).output;
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
+    const { items } = await (await get(`${approvals}?jobId=${id}`, authorization)).json();
+    if (items.length > 0) {
+      expect(runledger('approve', items[0].id).code === 0, 'the approval was refused');
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const { code, stderr } = runledger('follow', id);
+  return { code, stderr, output: [{ job: runledger('jobs', 'show', id).output[0] }] };
 }
 
 /** Runs the command line with --json and gives its exit code and the JSON lines that it printed. */
@@ -94,8 +109,11 @@ async function use({ url, workspaceId, apiKey }) {
       .map((name) => `${folder}/${name}`),
   );
   for (const file of files) {
-    await check(`${file} completes and verifies`, () => {
-      const submitted = runledger('submit', file, '--follow');
+    await check(`${file} completes and verifies`, async () => {
+      const asks = readFileSync(join(root, file), 'utf8').includes('approval:');
+      const submitted = asks
+        ? await submitAndApprove(file, `${url}/v1/workspaces/${workspaceId}/approvals`, authorization)
+        : runledger('submit', file, '--follow');
       const job = submitted.output.at(-1)?.job;
       expect(
         submitted.code === 0,
