@@ -34,7 +34,7 @@ function expect(truth, message) {
 async function submitAndApprove(file, approvals, authorization) {
   const [{ id }] = runledger('submit', file).output;
   for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
-    const { items } = await (await get(`${approvals}?jobId=${id}`, authorization)).json();
+    const { items } = JSON.parse((await get(`${approvals}?jobId=${id}`, authorization)).text);
     if (items.length > 0) {
       expect(runledger('approve', items[0].id).code === 0, 'the approval was refused');
       break;
